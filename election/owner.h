@@ -1,0 +1,82 @@
+/*
+ * owner: a candidate, and the daemon that it becomes.
+ *
+ * The first act is to try owner.lock; the loser leaves, the winner is the
+ * owner until it dies.  The kernel's lock alone decides.  Only the owner
+ * writes or unlinks a shared file.
+ *
+ *   owner_take -> (bump the epoch) -> owner_listen -> owner_publish
+ *   -> owner_ready -> serve, owner_check -> owner_unpublish -> exit
+ */
+#ifndef ELECTION_OWNER_H
+#define ELECTION_OWNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "election/datadir.h"
+#include "election/manifest.h"
+
+struct owner;
+
+enum owner_outcome {
+	OWNER_WON,
+	OWNER_LOST,    /* another one holds the lock: told through the pipe */
+	OWNER_RESTING, /* too many failed starts: the breaker is open */
+	OWNER_FAILED,  /* e says why: told through the pipe */
+};
+
+enum owner_state {
+	OWNER_STILL,
+	OWNER_DEPOSED, /* lock or directory was replaced: stop serving */
+};
+
+/* The exit statuses of a candidate that does not serve. */
+enum { OWNER_EXIT_LOST = 75, OWNER_EXIT_FAILED = 69 };
+
+/* Try to own the canonical data_dir.  ready_fd is the starter's pipe, or -1.
+ * Only OWNER_WON sets *o.  When e->code is "crash_loop", *wait_ms says how
+ * long the breaker stays open. */
+enum owner_outcome owner_take(struct owner **o, const char *data_dir,
+			      int ready_fd, int64_t *wait_ms,
+			      struct election_error *e);
+
+/* A line to the starter that work goes on ("migrating"): extends its
+ * patience. */
+void owner_progress(struct owner *o, const char *phase);
+
+/* Bind and listen on a socket of this epoch's own name, 0600.  Where the
+ * data directory's path is too long for sun_path it lies under
+ * /run/user/UID or /tmp/executor-UID.  The descriptor, or -1. */
+int owner_listen(struct owner *o, uint64_t epoch, struct election_error *e);
+
+/* Fill in socket, pid and identity, write the manifest, and move
+ * run/executor.sock to the socket. */
+bool owner_publish(struct owner *o, struct manifest *m,
+		   struct election_error *e);
+
+/* Tell the starter; the start counts as good from now on. */
+void owner_ready(struct owner *o);
+
+/* Tell the starter why not; the first error line that a person will see. */
+void owner_fail(struct owner *o, const struct election_error *e);
+
+/* Readable when owner_check() may find something; -1 where the system cannot
+ * watch, then check every 2 s. */
+int owner_watch_fd(const struct owner *o);
+
+/* Is the lock still the file at its path, the directory the same; the
+ * manifest ours (if not it is published again)? */
+enum owner_state owner_check(struct owner *o);
+
+/* Unlink the manifest, the link and the socket: nobody finds us any more. */
+void owner_unpublish(struct owner *o);
+
+/* The path of the socket, and the symbolic link to it. */
+const char *owner_socket(const struct owner *o);
+const char *owner_link(const struct owner *o);
+
+/* Close everything but the lock, which goes with the process. */
+void owner_free(struct owner *o);
+
+#endif

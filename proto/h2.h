@@ -1,0 +1,180 @@
+/*
+ * h2: one HTTP/2 connection, in either role, and its streams.
+ *
+ * The only door to nghttp2.  Owns its pump (and so the socket).  Knows header
+ * lists, bytes and flow control; of gRPC only what HTTP/2 must do for it:
+ * trailers.  All output of one turn of the loop leaves in one write.
+ *
+ * Nothing here is freed from inside an event: a stream lives until .closed
+ * has returned, a connection until h2_free(), which may be called from
+ * inside its events and takes effect at the end of them.
+ *
+ *   stream:  OPEN --remote end--> HALF --own end--> .closed
+ *            any  --reset, connection lost-->       .closed
+ */
+#ifndef PROTO_H2_H
+#define PROTO_H2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/slice.h"
+
+struct buf;
+struct err;
+struct ev_loop;
+struct h2;
+struct h2_stream;
+
+/* Error codes of RFC 9113 section 7 that we send. */
+enum h2_error {
+	H2_NO_ERROR = 0x0,
+	H2_PROTOCOL_ERROR = 0x1,
+	H2_INTERNAL_ERROR = 0x2,
+	H2_REFUSED_STREAM = 0x7,
+	H2_CANCEL = 0x8,
+	H2_ENHANCE_YOUR_CALM = 0xb,
+};
+
+struct h2_header {
+	struct slice name; /* lower case */
+	struct slice value;
+};
+
+/* The headers of one block, borrowed until the event returns. */
+struct h2_headers {
+	const struct h2_header *list;
+	size_t count;
+	/* The block was over limit_header_bytes; list is cut short. */
+	bool too_large;
+};
+
+/* The value of the first header of that name, or {NULL, 0}. */
+struct slice h2_header(const struct h2_headers *h, const char *name);
+
+/* What a stream tells whoever uses it. */
+struct h2_stream_events {
+	/* A header block.  Client: the response headers, then the trailers.
+	 * Server: request trailers. */
+	void (*headers)(void *owner, const struct h2_headers *h);
+	/* Bytes of DATA.  They count against the window until h2_consume(). */
+	void (*data)(void *owner, struct slice bytes);
+	/* The peer sends nothing more. */
+	void (*end)(void *owner);
+	/* The queue for this stream fell below its low mark after h2_queued()
+	 * had passed the high one. */
+	void (*drained)(void *owner);
+	/* The stream is gone, by any cause; h2_error as on the wire.  s must
+	 * not be used once this has returned.  Always called, once. */
+	void (*closed)(void *owner, uint32_t h2_error);
+};
+
+struct h2_events {
+	/* Server: a request's headers are complete.  The owner must call
+	 * h2_stream_listen() or h2_reset(). */
+	void (*request)(void *owner, struct h2_stream *s,
+			const struct h2_headers *h);
+	/* The peer takes no new streams (GOAWAY).  May be NULL. */
+	void (*goaway)(void *owner);
+	/* The connection is over; every stream has had its .closed.  The owner
+	 * calls h2_free(). */
+	void (*down)(void *owner, const struct err *why);
+};
+
+/* Bounds on what a peer can make us hold or do; grpc.md of the design notes
+ * says which attack each stops.  h2_limits_local() has good values for a
+ * peer whose uid is ours. */
+struct h2_limits {
+	uint32_t streams;	    /* SETTINGS_MAX_CONCURRENT_STREAMS */
+	uint32_t header_list_bytes; /* name + value + 32 each */
+	uint32_t header_count;
+	uint32_t window_start_bytes;  /* of a stream, and of the connection */
+	uint32_t window_stream_bytes; /* what it may grow to */
+	uint32_t window_connection_bytes;
+	uint32_t resets_burst, resets_per_s; /* received */
+	uint32_t faults;		     /* streams we had to reset */
+	uint32_t idle_frames_per_s;	     /* frames without progress */
+	uint32_t settings_per_s;	     /* and pings */
+	uint32_t preface_ms;	 /* until SETTINGS arrived and was acked */
+	uint32_t stall_ms;	 /* queued output without progress */
+	size_t queue_high_bytes; /* of one stream; see .drained */
+	size_t queue_low_bytes;
+	/* Any :authority: unix listeners get paths from some clients. */
+	bool any_authority;
+};
+
+struct h2_limits h2_limits_local(void);
+
+/* Take the connected socket fd.  Sends the preface and SETTINGS with the
+ * first turn of the loop. */
+struct h2 *h2_new_server(struct ev_loop *loop, int fd,
+			 const struct h2_limits *limits,
+			 const struct h2_events *events, void *owner);
+struct h2 *h2_new_client(struct ev_loop *loop, int fd,
+			 const struct h2_limits *limits,
+			 const struct h2_events *events, void *owner);
+
+/* Server: who hears about this stream from now on. */
+void h2_stream_listen(struct h2_stream *s,
+		      const struct h2_stream_events *events, void *owner);
+
+/* Server: response headers; not the end of the stream.  Once, and before the
+ * first byte of output. */
+void h2_respond(struct h2_stream *s, const struct h2_header *headers,
+		size_t count);
+
+/* Client: a new request; its body follows through h2_output().  NULL with *e
+ * set when the connection takes no more streams. */
+struct h2_stream *h2_request(struct h2 *h, const struct h2_header *headers,
+			     size_t count,
+			     const struct h2_stream_events *events, void *owner,
+			     struct err *e);
+
+/* The stream's queue of DATA: append to it, then call h2_send(). */
+struct buf *h2_output(struct h2_stream *s);
+
+/* There is more in the queue; it leaves as windows allow, at the end of this
+ * turn. */
+void h2_send(struct h2_stream *s);
+
+/* Bytes in the queue and not yet framed. */
+size_t h2_queued(const struct h2_stream *s);
+
+/* Client: the request is complete once the queue is empty. */
+void h2_end(struct h2_stream *s);
+
+/* Server: finish with these trailers once the queue is empty; when nothing
+ * was responded yet, they are the whole response (Trailers-Only).  When the
+ * peer has not half-closed, a RST_STREAM(NO_ERROR) follows them, as RFC 9113
+ * section 8.1 allows, so that it stops. */
+void h2_finish(struct h2_stream *s, const struct h2_header *trailers,
+	       size_t count);
+
+/* Drop what is queued and reset.  .closed follows. */
+void h2_reset(struct h2_stream *s, enum h2_error error);
+
+/* len bytes that .data brought were used; the window opens again. */
+void h2_consume(struct h2_stream *s, size_t len);
+
+/* The connection of a stream. */
+struct h2 *h2_of(const struct h2_stream *s);
+
+/* Streams open now. */
+size_t h2_streams(const struct h2 *h);
+
+/* Bytes queued for the socket and in all streams. */
+size_t h2_queued_all(const struct h2 *h);
+
+/* Take no new streams (GOAWAY), let the open ones finish.  .down follows when
+ * the last is done. */
+void h2_drain(struct h2 *h);
+
+/* Write what is queued now, as far as the kernel takes it. */
+bool h2_flush(struct h2 *h);
+
+/* Close at once; streams get .closed unless called from inside .down.  h may
+ * be NULL. */
+void h2_free(struct h2 *h);
+
+#endif

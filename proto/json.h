@@ -1,0 +1,93 @@
+/*
+ * json: strict validation and slicing of JSON text, without a tree.
+ *
+ * RFC 8259 grammar and UTF-8 are checked in one pass, with a bound on depth;
+ * what is found is slices of the sender's own text, which is never changed.
+ * Numbers, escapes, lone \u surrogates and \u0000 pass as they are: they are
+ * the sender's.  No I/O, no allocation.
+ */
+#ifndef PROTO_JSON_H
+#define PROTO_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/slice.h"
+
+struct buf;
+struct err;
+
+enum { JSON_DEPTH = 512 };
+
+enum json_kind {
+	JSON_NONE, /* absent */
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+/* The kind of a valid value, by its first byte; JSON_NONE if empty. */
+enum json_kind json_kind(struct slice value);
+
+/* Is text exactly one valid value, with white space around it?  ERR_PARSE
+ * with the offset, or ERR_TOO_LARGE for depth. */
+bool json_check(struct slice text, struct err *e);
+
+/* One member of a valid object.  key is its text between the quotes,
+ * as sent; compare with json_key_is(). */
+struct json_member {
+	struct slice key;
+	struct slice value;
+};
+
+/* Walk the members of a valid object, or the elements of a valid array: *at
+ * starts as 0.  False at the end, or when value is no object (array). */
+bool json_next_member(struct slice object, size_t *at, struct json_member *m);
+bool json_next_element(struct slice array, size_t *at, struct slice *value);
+
+/* Is this the key, once its escapes are resolved? */
+bool json_key_is(struct slice key, const char *name);
+
+/* The value of the member of that name; {NULL, 0} when there is none.  When
+ * there are several, the last one, as most parsers do; json_duplicate() asks
+ * whether that was so. */
+struct slice json_get(struct slice object, const char *name);
+bool json_has_twice(struct slice object, const char *name);
+
+/* json_get() along a path that ends with NULL:
+ * json_path(params, "_meta", "progressToken", NULL). */
+struct slice json_path(struct slice object, ...) __attribute__((sentinel));
+
+/* The characters of a valid string value (with its quotes), escapes resolved,
+ * appended to *to.  Lone surrogates become U+FFFD. */
+void json_unquote(struct buf *to, struct slice string);
+
+/* Is value a string that reads text? */
+bool json_string_is(struct slice value, const char *text);
+
+/* Append text as a string value, quotes and all.  Bytes that are not UTF-8
+ * become U+FFFD: what we write is always valid. */
+void json_quote(struct buf *to, struct slice text);
+
+/* A non-negative integer without fraction or exponent. */
+bool json_u64(struct slice value, unsigned long long *n);
+
+/* One replacement in a text: the bytes at [at, at+len) become with. */
+struct json_edit {
+	struct slice old; /* lies inside the text */
+	struct slice with;
+};
+
+/* Append text to *to with the edits made; they are in the order of the text
+ * and do not overlap.  Every other byte is copied as it is. */
+void json_splice(struct buf *to, struct slice text,
+		 const struct json_edit *edits, size_t n);
+
+/* Append a valid text on one line: CR and LF between tokens become spaces
+ * (inside strings they cannot occur). */
+void json_one_line(struct buf *to, struct slice text);
+
+#endif

@@ -1,0 +1,73 @@
+#include "proto/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static void *must_have(void *p)
+{
+	if (p)
+		return p;
+	fputs("executor: out of memory\n", stderr);
+	abort();
+}
+
+void *mem_alloc(size_t len)
+{
+	return must_have(malloc(len ? len : 1));
+}
+
+void *mem_zalloc(size_t len)
+{
+	return must_have(calloc(1, len ? len : 1));
+}
+
+void *mem_grow(void *old, size_t len)
+{
+	return must_have(realloc(old, len ? len : 1));
+}
+
+void *mem_copy(const void *from, size_t len)
+{
+	void *to = mem_alloc(len);
+
+	if (len > 0)
+		memcpy(to, from, len);
+	return to;
+}
+
+char *mem_ntext(const char *text, size_t len)
+{
+	char *to = mem_alloc(len + 1);
+
+	if (len > 0)
+		memcpy(to, text, len);
+	to[len] = '\0';
+	return to;
+}
+
+char *mem_text(const char *text)
+{
+	return mem_ntext(text, strlen(text));
+}
+
+void mem_random(void *to, size_t len)
+{
+	char *next = to;
+
+	while (len > 0) {
+		size_t step = len < 256 ? len : 256;
+
+		/* getentropy(3) fails only where the kernel has no random. */
+		if (getentropy(next, step) != 0)
+			abort();
+		next += step;
+		len -= step;
+	}
+}
+
+void mem_wipe(void *p, size_t len)
+{
+	explicit_bzero(p, len);
+}

@@ -1,0 +1,26 @@
+/*
+ * mem: memory that is there, or the end of the program.
+ *
+ * Running out is not an error to handle: durable state is on disk, and a
+ * restart is the recovery that is tested anyway.  Safe only because every size
+ * that comes from outside is compared with a limit first.
+ */
+#ifndef PROTO_MEM_H
+#define PROTO_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t len);	       /* uninitialised */
+void *mem_zalloc(size_t len);	       /* zeroed */
+void *mem_grow(void *old, size_t len); /* realloc */
+void *mem_copy(const void *from, size_t len);
+char *mem_text(const char *text);	       /* strdup */
+char *mem_ntext(const char *text, size_t len); /* a NUL is put behind */
+
+/* len bytes from the kernel's generator; aborts when there are none. */
+void mem_random(void *to, size_t len);
+
+/* Overwrite a secret; not optimised away. */
+void mem_wipe(void *p, size_t len);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * message: one JSON-RPC message on its way, immutable and shared.
+ *
+ * The one thing here with a reference count: whoever keeps a message until it
+ * is acknowledged and whoever sends it in chunks hold the same bytes.
+ */
+#ifndef PROTO_MESSAGE_H
+#define PROTO_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/list.h"
+#include "proto/slice.h"
+
+struct message {
+	unsigned refs;
+	uint64_t sequence; /* set by whoever numbers it, before sending */
+	bool effect;	   /* must not be run twice */
+	size_t len;
+	char json[];
+};
+
+/* A copy of json, with one reference and no number yet. */
+struct message *message_new(struct slice json, bool effect);
+
+struct message *message_ref(struct message *m);
+
+/* m may be NULL. */
+void message_unref(struct message *m);
+
+static inline struct slice message_text(const struct message *m)
+{
+	return (struct slice){m->json, m->len};
+}
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * protobuf: the door to protobuf-c.
+ *
+ * protobuf-c amplifies hostile input up to fifty-fold and checks no UTF-8: it
+ * unpacks here only into an arena with a cap, and what is emitted is checked.
+ */
+#ifndef PROTO_PROTOBUF_H
+#define PROTO_PROTOBUF_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/buf.h"
+
+struct err;
+
+/* Memory for unpacked messages, reset instead of freed.  A zeroed struct is
+ * an empty arena. */
+struct arena {
+	struct arena_block *blocks;
+	size_t used_bytes;
+	size_t limit_bytes; /* of the message being unpacked */
+};
+
+/* Unpack bytes as a message of that type; it lives until the next
+ * arena_reset().  The arena grows to at most 8 times the bytes plus 64 KiB.
+ * NULL with ERR_PROTOCOL when they do not parse, ERR_TOO_LARGE at the cap.
+ * Every `string` in it is checked to be UTF-8. */
+void *protobuf_unpack(struct arena *a, const ProtobufCMessageDescriptor *type,
+		      struct slice bytes, struct err *e);
+
+/* Forget what was unpacked, keep at most 64 KiB. */
+void arena_reset(struct arena *a);
+void arena_finish(struct arena *a);
+
+/* Append the packed message, and nothing else. */
+void protobuf_pack(struct buf *to, const ProtobufCMessage *m);
+
+/* Append the message behind its gRPC prefix, ready for a DATA frame. */
+void protobuf_pack_framed(struct buf *to, const ProtobufCMessage *m);
+
+/* A copy of text that any reader accepts: bytes that are not UTF-8 become
+ * U+FFFD.  The caller frees. */
+char *protobuf_text(const char *text);
+
+/* Bytes for a message that is packed before ptr goes away. */
+static inline ProtobufCBinaryData protobuf_bytes(struct slice s)
+{
+	return (ProtobufCBinaryData){.len = s.len,
+				     .data = (uint8_t *)(uintptr_t)s.ptr};
+}
+
+static inline struct slice protobuf_slice(ProtobufCBinaryData b)
+{
+	return (struct slice){(const char *)b.data, b.len};
+}
+
+#endif
