@@ -1,0 +1,101 @@
+/*
+ * router: who answers what.
+ *
+ * Takes the requests and notifications of sessions, answers what is the hub's
+ * own (initialize, ping, lists), and forwards the rest to the source that the
+ * catalogue names, with ids, names and progress tokens of that leg.  Owns the
+ * sources and the catalogue; keeps them in the store.  Holds sessions by
+ * number only.  Owned by the daemon.
+ */
+#ifndef SERVER_MCP_ROUTER_H
+#define SERVER_MCP_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/jsonrpc.h"
+#include "server/mcp/catalogue.h"
+#include "server/mcp/source.h"
+
+struct buf;
+struct err;
+struct ev_loop;
+struct router;
+struct session;
+struct sessions;
+struct store;
+struct stored_source;
+
+struct router_options {
+	const char *data_dir;
+	struct source_limits limits;
+	unsigned first_list_ms; /* how long a first list waits: 5000 */
+	/* For status, as the built-in source reports it. */
+	uint64_t epoch;
+};
+
+struct router *router_new(struct ev_loop *loop, struct store *store,
+			  struct sessions *sessions,
+			  const struct router_options *options);
+
+/* Load sources, names and tools; done when the catalogue can be served. */
+void router_load(struct router *r,
+		 void (*done)(void *owner, const struct err *why), void *owner);
+
+/* A request of a session, already known not to be a duplicate.  source is
+ * NULL, or that of session_single().  It is answered through
+ * session_answer(), perhaps before this returns. */
+void router_request(struct router *r, struct session *s,
+		    const struct jsonrpc *m, const char *source);
+
+/* A notification of a session. */
+void router_notification(struct router *r, struct session *s,
+			 const struct jsonrpc *m);
+
+/* The session has gone: cancel everything it had in flight. */
+void router_left(struct router *r, uint64_t session_number);
+
+/* Raw reason may be empty.  The request of that session and raw id is not
+ * wanted any more. */
+void router_cancel(struct router *r, uint64_t session_number, struct slice id,
+		   struct slice reason);
+
+/* Is a request in flight for which an answer may still come? */
+unsigned router_in_flight(const struct router *r);
+
+/* --- administration ------------------------------------------------------- */
+
+/* Keep a source and read its tools in the background. */
+void router_source_add(struct router *r, const struct stored_source *source,
+		       void (*done)(void *owner, const struct err *why),
+		       void *owner);
+void router_source_remove(struct router *r, const char *name,
+			  void (*done)(void *owner, const struct err *why),
+			  void *owner);
+
+/* NULL when there is none. */
+struct source *router_source(const struct router *r, const char *name);
+/* In their order: *at starts at 0; NULL at the end. */
+struct source *router_next_source(const struct router *r, size_t *at);
+
+const struct catalogue *router_catalogue(const struct router *r);
+
+/* Call done once every source's tools are known or failed, or after the
+ * bound of first_list_ms.  May call it at once. */
+void router_when_listed(struct router *r, void (*done)(void *owner),
+			void *owner);
+/* The owner of a router_when_listed() is gone. */
+void router_forget_listed(struct router *r, void *owner);
+
+/* Requests answered, and with an error, since the start. */
+uint64_t router_requests(const struct router *r);
+uint64_t router_errors(const struct router *r);
+
+/* Stop every source in good order; done when all are down. */
+void router_stop(struct router *r, void (*done)(void *owner), void *owner);
+
+/* r may be NULL. */
+void router_free(struct router *r);
+
+#endif

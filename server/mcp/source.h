@@ -1,0 +1,152 @@
+/*
+ * source: one upstream MCP server, shared by every session.
+ *
+ * Owns its upstream and speaks MCP to it as a client: the handshake, its own
+ * request ids, the tool list.  Started by the first request (single flight:
+ * what comes meanwhile waits), restarted by the next one after it ended, with
+ * backoff when it fails; stopped when idle.  Owned by the router.
+ *
+ *   STOPPED --request--> STARTING --initialized--> READY
+ *   READY --idle--> STOPPING --> STOPPED
+ *   STARTING, READY --end, error--> RESTING --timer--> STOPPED
+ */
+#ifndef SERVER_MCP_SOURCE_H
+#define SERVER_MCP_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/jsonrpc.h"
+#include "server/upstream/builtin.h"
+
+struct err;
+struct ev_loop;
+struct source;
+struct stored_source;
+
+enum source_state {
+	SOURCE_STOPPED,
+	SOURCE_STARTING,
+	SOURCE_READY,
+	SOURCE_RESTING,
+	SOURCE_STOPPING,
+};
+
+/* A tool as the source described it. */
+struct source_tool {
+	struct slice name; /* decoded */
+	struct slice json; /* verbatim */
+};
+
+/* How a source speaks to its owner, from the loop. */
+struct source_events {
+	/* The tools were read, or read again; source_tools() has them. */
+	void (*tools)(void *owner, struct source *s);
+	/* The tool list could not be read; why is for people. */
+	void (*failed)(void *owner, struct source *s, const struct err *why);
+	/* A notification that is nobody's: notifications/message and what
+	 * else is not progress, cancelled or tools/list_changed. */
+	void (*notification)(void *owner, struct source *s,
+			     const struct jsonrpc *m);
+};
+
+/* What one request hears.  Exactly one of answer and fail, once, from the
+ * loop, never from inside source_request(); neither after source_cancel(). */
+struct source_reply {
+	/* A result or an error of the source; m->id is ours, not the
+	 * caller's. */
+	void (*answer)(void *owner, const struct jsonrpc *m);
+	/* There is no answer: it could not be started, it ended, it did not
+	 * speak MCP.  ERR_OUTCOME_UNKNOWN is used when the request had
+	 * reached it. */
+	void (*fail)(void *owner, const struct err *why);
+	/* notifications/progress for this request; token is the slice in
+	 * m->params that carries our token.  May be NULL. */
+	void (*progress)(void *owner, const struct jsonrpc *m,
+			 struct slice token);
+};
+
+/* A request to forward: the caller's own message, with what is replaced in it.
+ * Slices point into m->text; empty ones replace nothing. */
+struct source_request {
+	const struct jsonrpc *m;
+	struct slice name_old;	/* the value of params.name, with quotes */
+	struct slice name_new;	/* the source's own name, decoded */
+	struct slice token_old; /* the value of params._meta.progressToken */
+};
+
+struct source_limits {
+	size_t message_bytes;
+	unsigned start_ms;   /* for the handshake: 30000 */
+	unsigned request_ms; /* without answer or progress: 600000 */
+	unsigned idle_ms;    /* then it is stopped: 600000; 0 never */
+	unsigned queued;     /* requests that wait for the start: 1024 */
+};
+
+/* Keep a source; nothing is started.  log_dir is where its stderr goes. */
+struct source *source_new(struct ev_loop *loop,
+			  const struct stored_source *stored,
+			  const char *log_dir,
+			  const struct source_limits *limits,
+			  const struct source_events *events, void *owner);
+
+/* The built-in one. */
+struct source *source_new_builtin(struct ev_loop *loop,
+				  const struct builtin_hub *functions,
+				  void *hub, const struct source_limits *limits,
+				  const struct source_events *events,
+				  void *owner);
+
+/* Read the tools, starting it if need be.  .tools or .failed follows; asking
+ * again meanwhile asks once. */
+void source_refresh(struct source *s);
+
+/* Forward a request.  Returns its number (not 0), by which it can be
+ * cancelled; 0 with *e set when it is refused (ERR_OVERLOADED, ERR_SOURCE_DOWN
+ * while resting).  Borrows. */
+uint64_t source_request(struct source *s, const struct source_request *r,
+			const struct source_reply *reply, void *owner,
+			struct err *e);
+
+/* The caller wants no answer any more.  When it was sent already, the source
+ * gets notifications/cancelled with its own id and the raw reason ({NULL, 0}
+ * for none); a late answer is swallowed. */
+void source_cancel(struct source *s, uint64_t number, struct slice reason);
+
+/* Tell the source the most verbose level that any session wants
+ * ("debug".."emergency"); kept for its next start. */
+void source_set_level(struct source *s, const char *level);
+
+/* End it in good order; .fail for what was in flight.  It starts again with
+ * the next request. */
+void source_stop(struct source *s);
+
+const char *source_name(const struct source *s);
+enum source_state source_state(const struct source *s);
+const char *source_state_name(enum source_state state); /* "ready" */
+/* Its tools as last read; *count of them. */
+const struct source_tool *source_tools(const struct source *s, size_t *count);
+
+/* For people and for the store. */
+struct source_info {
+	const char *const *command;
+	const char *cwd;
+	const char *const *env_names; /* asked for; NULL-terminated */
+	int64_t pid;
+	unsigned restarts;
+	unsigned in_flight;
+	const char *last_error;	 /* "" when there is none */
+	const char *server_name; /* "" until known */
+	const char *server_version;
+	const char *revision;
+	struct slice capabilities; /* raw object, empty until known */
+	bool builtin;
+};
+void source_info(const struct source *s, struct source_info *info);
+
+/* End it at once and release; requests in flight hear nothing.  s may be
+ * NULL. */
+void source_free(struct source *s);
+
+#endif

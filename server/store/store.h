@@ -1,0 +1,110 @@
+/*
+ * store: what must survive: who owned, sources, tools, names.
+ *
+ * Owned by the daemon, used by it alone.  Everything goes through completion
+ * callbacks, so that the database can move to a thread of its own; today it
+ * answers on the loop thread.  Writes of one turn of the loop are one
+ * transaction, committed before the loop sleeps; .done comes after the commit.
+ * Every transaction is fenced: an owner that was replaced commits nothing.
+ *
+ * Nothing here says SQLite: another backend is another directory.
+ */
+#ifndef SERVER_STORE_STORE_H
+#define SERVER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/slice.h"
+
+struct err;
+struct ev_loop;
+struct store;
+
+/* why is NULL when it is done. Called from the loop, never from inside the
+ * call that asked; never after store_close(). */
+typedef void store_done_fn(void *owner, const struct err *why);
+
+/* Open (or create and migrate) the database in the canonical data_dir, whose
+ * owner.lock the caller holds.  ERR_STORE names the file and what to do when
+ * it is corrupt or was written by a newer version; it is never touched then. */
+struct store *store_open(struct ev_loop *loop, const char *data_dir,
+			 struct err *e);
+
+/* Begin an epoch: one durable transaction that counts it up and writes the
+ * instance (16 bytes).  Returns it, or 0. */
+uint64_t store_begin_epoch(struct store *s, const unsigned char *instance,
+			   struct err *e);
+
+/* Everything queued is committed first.  s may be NULL. */
+void store_close(struct store *s);
+
+/* --- sources: in the order in which they were added ---------------------- */
+
+struct stored_env {
+	const char *name;
+	const char *value;
+	bool asked; /* --env or --env-file; else the captured base */
+};
+
+struct stored_source {
+	const char *name;
+	const char *const *command; /* NULL-terminated argv */
+	const char *cwd;
+	const struct stored_env *env;
+	size_t env_count;
+};
+
+/* Add; ERR_ALREADY_EXISTS when there is one of that name.  Values of env are
+ * sealed with the directory's key before they reach the disk.  Borrows. */
+void store_source_add(struct store *s, const struct stored_source *source,
+		      store_done_fn *done, void *owner);
+
+/* Remove with its tools and names; ERR_NOT_FOUND. */
+void store_source_remove(struct store *s, const char *name, store_done_fn *done,
+			 void *owner);
+
+/* Every source, borrowed until row returns; then done.  A source whose env
+ * cannot be opened is handed up with env_count 0 and *why set. */
+typedef void store_source_row_fn(void *owner,
+				 const struct stored_source *source,
+				 const struct err *why);
+void store_sources(struct store *s, store_source_row_fn *row,
+		   store_done_fn *done, void *owner);
+
+/* --- what a source said of itself ---------------------------------------- */
+
+struct stored_tool {
+	struct slice name;    /* the source's own, decoded */
+	struct slice exposed; /* what clients see; unique for ever */
+	struct slice json;    /* as the source sent it */
+};
+
+struct stored_catalogue {
+	const char *source;
+	const char *server_name; /* all of these as it answered initialize */
+	const char *server_version;
+	const char *revision;
+	struct slice capabilities;	 /* raw JSON object */
+	const struct stored_tool *tools; /* in the source's order */
+	size_t tool_count;
+};
+
+/* Replace what is known of the source.  The names are kept for ever, so that
+ * a tool that comes back has its old one.  Borrows. */
+void store_catalogue_put(struct store *s, const struct stored_catalogue *c,
+			 store_done_fn *done, void *owner);
+
+typedef void store_catalogue_row_fn(void *owner,
+				    const struct stored_catalogue *c);
+void store_catalogues(struct store *s, store_catalogue_row_fn *row,
+		      store_done_fn *done, void *owner);
+
+/* Every exposed name that was ever given, also to tools that are gone. */
+typedef void store_name_row_fn(void *owner, const char *source,
+			       struct slice name, struct slice exposed);
+void store_names(struct store *s, store_name_row_fn *row, store_done_fn *done,
+		 void *owner);
+
+#endif
