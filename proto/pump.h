@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/slice.h"
 
@@ -32,16 +33,19 @@ struct pump_events {
 	 * one (pump_marks()).  May be NULL. */
 	void (*drained)(void *owner);
 	/* Nothing more will be read: end of file (why->reason is ERR_NONE) or
-	 * an error.  Also when writing failed.  Once. */
+	 * an error.  Also when writing failed; what the other side sent before
+	 * it left comes first.  Once. */
 	void (*down)(void *owner, const struct err *why);
 };
 
 /* Takes read_fd and write_fd (they may be one, or -1 for none), makes them
- * non-blocking, and starts to read.  Never fails. */
+ * non-blocking until they are closed, and starts to read.  Files, terminals
+ * and /dev/null will do as well as pipes and sockets.  Never fails. */
 struct pump *pump_new(struct ev_loop *loop, int read_fd, int write_fd,
 		      const struct pump_events *events, void *owner);
 
-/* Queue bytes.  After .down or pump_close_write() they are dropped. */
+/* Queue bytes.  After a failure or pump_close_write() they are dropped; end of
+ * file alone leaves the way out open, but no failure of it is told then. */
 void pump_write(struct pump *p, struct slice bytes);
 
 /* Have .fill called before the loop sleeps. */
@@ -56,6 +60,10 @@ size_t pump_queued(const struct pump *p);
 
 /* When .drained comes; without a call it never does. */
 void pump_marks(struct pump *p, size_t low_bytes, size_t high_bytes);
+
+/* Give up (.down, ERR_LOST) when bytes are queued and the kernel has taken
+ * none of them for that long; 0, the default, is never. */
+void pump_stall(struct pump *p, uint32_t ms);
 
 /* Stop and restart reading.  A paused pump sees no end of file. */
 void pump_pause(struct pump *p);
