@@ -1,0 +1,111 @@
+#include "adapter/cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapter/cli/rpc.h"
+#include "election/datadir.h"
+#include "proto/mem.h"
+
+static int exit_status(const struct err *e)
+{
+	if (e->reason == ERR_NOT_RUNNING)
+		return CLI_NOT_RUNNING;
+	switch (err_grpc(e->reason)) {
+	case GRPC_INVALID_ARGUMENT:
+		return CLI_USAGE;
+	case GRPC_NOT_FOUND:
+		return CLI_NOT_FOUND;
+	case GRPC_PERMISSION_DENIED:
+	case GRPC_UNAUTHENTICATED:
+		return CLI_DENIED;
+	case GRPC_DEADLINE_EXCEEDED:
+		return CLI_TIMEOUT;
+	case GRPC_OK:
+	case GRPC_CANCELLED:
+	case GRPC_UNKNOWN:
+	case GRPC_ALREADY_EXISTS:
+	case GRPC_RESOURCE_EXHAUSTED:
+	case GRPC_FAILED_PRECONDITION:
+	case GRPC_ABORTED:
+	case GRPC_OUT_OF_RANGE:
+	case GRPC_UNIMPLEMENTED:
+	case GRPC_INTERNAL:
+	case GRPC_UNAVAILABLE:
+	case GRPC_DATA_LOSS:
+		return CLI_FAILURE;
+	}
+	return CLI_FAILURE;
+}
+
+int cli_fail(const struct err *e)
+{
+	char *text = cli_plain(e->text, strlen(e->text));
+
+	fprintf(stderr, "executor: error: %s\n", text);
+	free(text);
+	return exit_status(e);
+}
+
+bool cli_data_dir(struct cli *c, bool create, struct err *e)
+{
+	struct election_error why;
+
+	if (c->data_dir)
+		return true;
+	c->data_dir = datadir_resolve(c->data_dir_option, create, &why);
+	return c->data_dir || err_set(e, err_by_name(why.code), "%s", why.why);
+}
+
+bool cli_attach(struct cli *c, bool start, struct err *e)
+{
+	if (c->rpc)
+		return true;
+	start = start && !c->no_start;
+	if (!start && !cli_data_dir(c, false, NULL))
+		return err_set(e, ERR_NOT_RUNNING,
+			       "no daemon is running: there is no data "
+			       "directory");
+	if (!cli_data_dir(c, start, e))
+		return false;
+	const struct rpc_options options = {
+		.data_dir = c->data_dir,
+		.may_start = start,
+		.timeout_ms = c->timeout_ms,
+	};
+	c->rpc = rpc_open(&options, e);
+	return c->rpc != NULL;
+}
+
+void *cli_admin(struct cli *c, bool start, const char *method,
+		const ProtobufCMessage *request,
+		const ProtobufCMessageDescriptor *reply, struct err *e)
+{
+	char path[128];
+
+	if (!cli_attach(c, start, e))
+		return NULL;
+	snprintf(path, sizeof(path), "/executor.admin.v1.AdminService/%s",
+		 method);
+	return rpc_call(c->rpc, path, request, reply, e);
+}
+
+char *cli_sibling(const char *program)
+{
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len <= 0)
+		return mem_text(program); /* sought in PATH */
+	self[len] = '\0';
+	char *slash = strrchr(self, '/');
+	size_t dir_len = slash ? (size_t)(slash - self) + 1 : 0;
+	size_t name_len = strlen(program);
+	char *path = mem_alloc(dir_len + name_len + 1);
+	memcpy(path, self, dir_len);
+	memcpy(path + dir_len, program, name_len + 1);
+	return path;
+}

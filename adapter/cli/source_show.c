@@ -1,0 +1,68 @@
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/cli/cli.h"
+#include "proto/mem.h"
+
+static int print_source(const admin_source_t *s)
+{
+	char *command = cli_source_command(s);
+	char *cwd = mem_ntext((const char *)s->cwd.data, s->cwd.len);
+
+	printf("name        %s\n", s->name);
+	printf("state       %s\n", cli_source_state(s->state));
+	printf("command     %s\n", command);
+	if (!s->builtin) {
+		printf("cwd         %s\n", cwd);
+		printf("env        ");
+		for (size_t i = 0; i < s->n_env_names; i++)
+			printf(" %s", s->env_names[i]);
+		puts(s->n_env_names ? "" : " (only what was captured)");
+	}
+	if (s->pid)
+		printf("pid         %" PRId64 "\n", s->pid);
+	printf("tools       %" PRIu32 "\n", s->tools);
+	if (*s->server_name)
+		printf("server      %s %s, MCP %s\n", s->server_name,
+		       s->server_version, s->revision);
+	printf("restarts    %" PRIu32 "\n", s->restarts);
+	printf("in flight   %" PRIu32 "\n", s->requests_in_flight);
+	if (*s->last_error)
+		printf("last error  %s\n", s->last_error);
+	free(command);
+	free(cwd);
+	return CLI_OK;
+}
+
+static int run(struct cli *c, void *own, int argc, char **argv)
+{
+	Executor__Admin__V1__GetSourceRequest request =
+		EXECUTOR__ADMIN__V1__GET_SOURCE_REQUEST__INIT;
+	struct err e;
+
+	(void)own;
+	(void)argc;
+	request.name = argv[0];
+	Executor__Admin__V1__GetSourceResponse *reply = cli_admin(
+		c, true, "GetSource", &request.base,
+		&executor__admin__v1__get_source_response__descriptor, &e);
+	if (!reply)
+		return cli_fail(&e);
+	if (!reply->source) {
+		err_set(&e, ERR_PROTOCOL, "the daemon answered no source");
+		return cli_fail(&e);
+	}
+	return c->json ? cli_print_json(cli_source_json(reply->source))
+		       : print_source(reply->source);
+}
+
+const struct command cmd_source_show = {
+	.name = "source show",
+	.usage = "NAME",
+	.help = "Show one tool server, and why it last failed",
+	.least = 1,
+	.most = 1,
+	.run = run,
+};
