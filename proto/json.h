@@ -4,7 +4,12 @@
  * RFC 8259 grammar and UTF-8 are checked in one pass, with a bound on depth;
  * what is found is slices of the sender's own text, which is never changed.
  * Numbers, escapes, lone \u surrogates and \u0000 pass as they are: they are
- * the sender's.  No I/O, no allocation.
+ * the sender's.  A byte order mark is refused (RFC 8259, section 8.1: it MUST
+ * NOT be sent).  No I/O; nothing is allocated but by what appends to a buf.
+ *
+ * Only json_check() judges.  The other functions are for text that passed it
+ * (or jsonrpc_slice()); of text that did not, they find less, never more than
+ * is there.
  */
 #ifndef PROTO_JSON_H
 #define PROTO_JSON_H
@@ -17,6 +22,7 @@
 struct buf;
 struct err;
 
+/* How deep arrays and objects may be nested. */
 enum { JSON_DEPTH = 512 };
 
 enum json_kind {
@@ -52,7 +58,7 @@ bool json_next_element(struct slice array, size_t *at, struct slice *value);
 bool json_key_is(struct slice key, const char *name);
 
 /* The value of the member of that name; {NULL, 0} when there is none.  When
- * there are several, the last one, as most parsers do; json_duplicate() asks
+ * there are several, the last one, as most parsers do; json_has_twice() asks
  * whether that was so. */
 struct slice json_get(struct slice object, const char *name);
 bool json_has_twice(struct slice object, const char *name);
@@ -68,11 +74,12 @@ void json_unquote(struct buf *to, struct slice string);
 /* Is value a string that reads text? */
 bool json_string_is(struct slice value, const char *text);
 
-/* Append text as a string value, quotes and all.  Bytes that are not UTF-8
- * become U+FFFD: what we write is always valid. */
+/* Append text as a string value, quotes and all.  A byte that is not UTF-8
+ * becomes U+FFFD: what we write is always valid. */
 void json_quote(struct buf *to, struct slice text);
 
-/* A non-negative integer without fraction or exponent. */
+/* A non-negative integer without fraction or exponent; false, and *n as it
+ * was, for anything else. */
 bool json_u64(struct slice value, unsigned long long *n);
 
 /* One replacement in a text: the bytes at [at, at+len) become with. */
