@@ -25,17 +25,20 @@ enum jsonrpc_kind {
 struct jsonrpc {
 	enum jsonrpc_kind kind;
 	struct slice text;   /* the whole message */
-	struct slice id;     /* raw: 1, "1" and 1.0 are three ids */
+	struct slice id;     /* raw: 1, "1" and 1.0 are three ids.  Of an
+			      * error also null, or empty when left out */
 	struct slice method; /* raw, with quotes; jsonrpc_method_is() */
-	struct slice params; /* raw; empty when absent */
+	struct slice params; /* raw; empty when absent or null */
 	struct slice result; /* raw; of a result */
 	struct slice error;  /* raw; of an error */
 };
 
 /* Slice text.  ERR_PARSE: not JSON or not UTF-8.  ERR_INVALID_REQUEST: no
- * JSON-RPC message, with m->id set when it could be made out, so that the
- * refusal can name it.  ERR_TOO_LARGE: nested too deep.  An id must be a
- * string or an integer; MCP allows null nowhere but in an error. */
+ * JSON-RPC message.  ERR_TOO_LARGE: nested too deep.  With the last two, m->id
+ * is set when it could be made out, so that the refusal can name it; when
+ * false is returned nothing else of *m means anything.  An id must be a string
+ * or an integer (1.0 and 1e3 are, 1.5 is not); MCP allows null nowhere but in
+ * an error. */
 bool jsonrpc_slice(struct slice text, struct jsonrpc *m, struct err *e);
 
 /* Is text, valid or not, an array by its first byte: a batch? */
