@@ -16,7 +16,7 @@
 
 struct lines {
 	struct buf torn;    /* the beginning of a line that is not complete */
-	size_t limit_bytes; /* of one line */
+	size_t limit_bytes; /* of one line, a CR included */
 	bool skipping;	    /* inside a line that was too long */
 };
 
@@ -31,7 +31,8 @@ struct lines_events {
 
 void lines_init(struct lines *l, size_t limit_bytes);
 
-/* Feed bytes.  False when an event said stop. */
+/* Feed bytes.  False when an event said stop.  Where the bytes were cut makes
+ * no difference to the events.  An event may not feed or finish l. */
 bool lines_feed(struct lines *l, struct slice bytes,
 		const struct lines_events *events, void *owner);
 
