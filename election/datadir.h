@@ -10,26 +10,20 @@
 #define ELECTION_DATADIR_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-enum { ELECTION_WHY_BYTES = 480 };
-
-/* What went wrong, as a word on the wire and as a text for people: what
- * failed, which path, what to do. */
-struct election_error {
-	const char *code; /* "wrong_owner", "no_space", ...; never NULL */
-	char why[ELECTION_WHY_BYTES];
-};
+#include "election/error.h"
 
 /* The directory's path, canonical (realpath), with what is missing created:
  * the directory 0700, parents 0755 as umask allows.  option is --data-dir's
- * value or NULL.  The caller frees. */
+ * value or NULL.  The caller frees.  Without create, a directory that does
+ * not exist is "not_running": no daemon ever ran there. */
 char *datadir_resolve(const char *option, bool create,
 		      struct election_error *e);
 
 /* Open it.  Refuses a directory that is not owned by our euid, and one that
  * group or others can write; tightens one that they can only read to 0700.
- * Makes run/, run/s/ and logs/ (0700) when create.  -1 on error. */
+ * Makes run/, run/s/ and logs/ (0700) when create, and then refuses one of
+ * them that is no directory of ours.  -1 on error. */
 int datadir_open(const char *path, bool create, struct election_error *e);
 
 #endif
