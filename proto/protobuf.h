@@ -2,7 +2,9 @@
  * protobuf: the door to protobuf-c.
  *
  * protobuf-c amplifies hostile input up to fifty-fold and checks no UTF-8: it
- * unpacks here only into an arena with a cap, and what is emitted is checked.
+ * unpacks here only into an arena with a cap, and its strings are checked
+ * then.  What we emit as a `string` and did not make ourselves goes through
+ * protobuf_text() first, or another reader refuses the whole message.
  */
 #ifndef PROTO_PROTOBUF_H
 #define PROTO_PROTOBUF_H
@@ -19,14 +21,22 @@ struct err;
  * an empty arena. */
 struct arena {
 	struct arena_block *blocks;
+	/* Of the message unpacked last: */
 	size_t used_bytes;
-	size_t limit_bytes; /* of the message being unpacked */
+	size_t limit_bytes;
+	bool refused; /* it wanted more */
 };
 
+/* What a message may take: this many times its bytes, and the slack.  The
+ * hungriest honest message is a Welcome with many verdicts, which takes
+ * fourteen times its bytes. */
+enum { ARENA_FACTOR = 16, ARENA_SLACK_BYTES = 64 * 1024 };
+
 /* Unpack bytes as a message of that type; it lives until the next
- * arena_reset().  The arena grows to at most 8 times the bytes plus 64 KiB.
- * NULL with ERR_PROTOCOL when they do not parse, ERR_TOO_LARGE at the cap.
- * Every `string` in it is checked to be UTF-8. */
+ * arena_reset().  NULL with ERR_PROTOCOL when they do not parse, ERR_TOO_LARGE
+ * when they want more than their share of the arena.  Every `string` in it is
+ * UTF-8; protobuf-c ends it at its first NUL.  No type may contain itself:
+ * protobuf-c knows no bound on depth. */
 void *protobuf_unpack(struct arena *a, const ProtobufCMessageDescriptor *type,
 		      struct slice bytes, struct err *e);
 
@@ -40,7 +50,7 @@ void protobuf_pack(struct buf *to, const ProtobufCMessage *m);
 /* Append the message behind its gRPC prefix, ready for a DATA frame. */
 void protobuf_pack_framed(struct buf *to, const ProtobufCMessage *m);
 
-/* A copy of text that any reader accepts: bytes that are not UTF-8 become
+/* A copy of text that any reader accepts: a byte that is not UTF-8 becomes
  * U+FFFD.  The caller frees. */
 char *protobuf_text(const char *text);
 
