@@ -39,8 +39,10 @@ enum {
 #define ENVELOPE_MESSAGE_BYTES ((size_t)64 * 1024 * 1024)
 
 /* Decode one envelope into the arena.  Checks that there is a body, that ids
- * are 16 bytes (or empty, where that is allowed), that sequences are not 0 and
- * that a chunk lies inside its total.  NULL with ERR_PROTOCOL otherwise. */
+ * are 16 bytes (or empty: the session of a new conversation, and the daemon
+ * instance of who read no manifest), that sequences are not 0, that a chunk is
+ * not empty and lies inside its total.  NULL with ERR_PROTOCOL, or
+ * ERR_TOO_LARGE, otherwise.  The limits of a welcome may be absent. */
 envelope_t *envelope_decode(struct arena *a, struct slice bytes, struct err *e);
 
 /* Append one envelope behind its gRPC prefix. */
