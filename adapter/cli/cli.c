@@ -1,14 +1,11 @@
 #include "adapter/cli/cli.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "adapter/cli/rpc.h"
 #include "election/datadir.h"
-#include "proto/mem.h"
 
 static int exit_status(const struct err *e)
 {
@@ -91,21 +88,4 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 	snprintf(path, sizeof(path), "/executor.admin.v1.AdminService/%s",
 		 method);
 	return rpc_call(c->rpc, path, request, reply, e);
-}
-
-char *cli_sibling(const char *program)
-{
-	char self[4096];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (len <= 0)
-		return mem_text(program); /* sought in PATH */
-	self[len] = '\0';
-	char *slash = strrchr(self, '/');
-	size_t dir_len = slash ? (size_t)(slash - self) + 1 : 0;
-	size_t name_len = strlen(program);
-	char *path = mem_alloc(dir_len + name_len + 1);
-	memcpy(path, self, dir_len);
-	memcpy(path + dir_len, program, name_len + 1);
-	return path;
 }

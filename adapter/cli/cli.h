@@ -82,9 +82,6 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 		const ProtobufCMessage *request,
 		const ProtobufCMessageDescriptor *reply, struct err *e);
 
-/* The directory of this program, where its siblings are; the caller frees. */
-char *cli_sibling(const char *program);
-
 /* --- output ----------------------------------------------------------------
  */
 

@@ -9,6 +9,7 @@
 
 #include "adapter/cli/cli.h"
 #include "adapter/cli/rpc.h"
+#include "adapter/sibling.h"
 
 static int run_foreground(struct cli *c, void *own, int argc, char **argv)
 {
@@ -19,7 +20,7 @@ static int run_foreground(struct cli *c, void *own, int argc, char **argv)
 	(void)argv;
 	if (!cli_data_dir(c, true, &e))
 		return cli_fail(&e);
-	char *program = cli_sibling("executord");
+	char *program = sibling_path(NULL, "executord");
 	char *const args[] = {program, "--foreground", "--data-dir",
 			      c->data_dir, NULL};
 	execvp(program, args);

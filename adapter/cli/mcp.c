@@ -2,10 +2,11 @@
 #include <unistd.h>
 
 #include "adapter/cli/cli.h"
+#include "adapter/sibling.h"
 
 static int run(struct cli *c, void *own, int argc, char **argv)
 {
-	char *program = cli_sibling("executor-mcp-adapter");
+	char *program = sibling_path(NULL, "executor-mcp-adapter");
 	char *args[5];
 	int n = 0;
 	struct err e;

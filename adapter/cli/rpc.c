@@ -1,0 +1,403 @@
+#include "adapter/cli/rpc.h"
+
+#include <ev.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "adapter/attach.h"
+#include "adapter/clock.h"
+#include "executor/admin/v1/admin.pb-c.h"
+#include "proto/envelope.h"
+#include "proto/err.h"
+#include "proto/grpc.h"
+#include "proto/h2.h"
+#include "proto/mem.h"
+
+/* The one call that is being waited for. */
+struct call {
+	struct h2_stream *stream; /* NULL once it is closed */
+	struct grpc_reader reader;
+	struct buf message;
+	bool got_message;
+	bool got_status;
+	bool over;
+	struct err why; /* ERR_NONE when the status was OK */
+};
+
+struct rpc {
+	struct ev_loop *loop;
+	struct attach *attach;
+	struct h2 *h2; /* NULL while there is no connection */
+	struct manifest manifest;
+	ev_timer timeout;
+	bool timed_out;
+	bool may_start;
+	bool hopeless; /* trouble that waiting does not mend */
+	unsigned timeout_ms;
+	struct err trouble;
+	struct call call;
+	struct arena arena;
+};
+
+/* A reason with that status, for what the daemon said in gRPC's words. */
+static enum reason reason_of(enum grpc_code code)
+{
+	static const enum reason reasons[] = {
+		[GRPC_OK] = ERR_NONE,
+		[GRPC_CANCELLED] = ERR_CANCELLED,
+		[GRPC_UNKNOWN] = ERR_INTERNAL,
+		[GRPC_INVALID_ARGUMENT] = ERR_INVALID_ARGUMENT,
+		[GRPC_DEADLINE_EXCEEDED] = ERR_DEADLINE,
+		[GRPC_NOT_FOUND] = ERR_NOT_FOUND,
+		[GRPC_ALREADY_EXISTS] = ERR_ALREADY_EXISTS,
+		[GRPC_PERMISSION_DENIED] = ERR_PERMISSION,
+		[GRPC_RESOURCE_EXHAUSTED] = ERR_OVERLOADED,
+		[GRPC_FAILED_PRECONDITION] = ERR_MISMATCH,
+		[GRPC_ABORTED] = ERR_OUTCOME_UNKNOWN,
+		[GRPC_OUT_OF_RANGE] = ERR_INVALID_ARGUMENT,
+		[GRPC_UNIMPLEMENTED] = ERR_UNIMPLEMENTED,
+		[GRPC_INTERNAL] = ERR_INTERNAL,
+		[GRPC_UNAVAILABLE] = ERR_LOST,
+		[GRPC_DATA_LOSS] = ERR_STORE,
+		[GRPC_UNAUTHENTICATED] = ERR_PERMISSION,
+	};
+
+	return reasons[code];
+}
+
+/* --- the stream ------------------------------------------------------------
+ */
+
+static void read_status(struct call *call, const struct h2_headers *h)
+{
+	struct slice status = h2_header(h, "grpc-status");
+	struct buf text = {0};
+	unsigned code = 0;
+
+	if (status.len == 0)
+		return;
+	for (size_t i = 0; i < status.len; i++)
+		if (status.ptr[i] < '0' || status.ptr[i] > '9' || i > 1)
+			code = GRPC_UNKNOWN + 1000;
+		else
+			code = code * 10 + (unsigned)(status.ptr[i] - '0');
+	if (code > GRPC_UNAUTHENTICATED)
+		code = GRPC_UNKNOWN;
+	call->got_status = true;
+	grpc_message_decode(&text, h2_header(h, "grpc-message"));
+	err_set(&call->why, reason_of((enum grpc_code)code), "%.*s",
+		(int)text.len, text.len ? text.data : "");
+	buf_finish(&text);
+}
+
+static void on_headers(void *owner, const struct h2_headers *h)
+{
+	struct rpc *r = owner;
+	struct slice status = h2_header(h, ":status");
+
+	if (status.len > 0 && !slice_is(status, "200"))
+		err_set(&r->call.why, ERR_PROTOCOL,
+			"the daemon answered with HTTP status %.*s",
+			(int)status.len, status.ptr);
+	read_status(&r->call, h);
+}
+
+static bool on_message(void *owner, struct slice message)
+{
+	struct rpc *r = owner;
+
+	if (r->call.got_message)
+		return err_set(&r->call.why, ERR_PROTOCOL,
+			       "the daemon answered twice");
+	r->call.got_message = true;
+	buf_append_slice(&r->call.message, message);
+	return true;
+}
+
+static void on_data(void *owner, struct slice bytes)
+{
+	static const struct grpc_reader_events events = {on_message};
+	struct rpc *r = owner;
+	struct err e;
+
+	h2_consume(r->call.stream, bytes.len);
+	if (grpc_reader_feed(&r->call.reader, bytes, &events, r, &e))
+		return;
+	if (e.reason != ERR_NONE)
+		r->call.why = e;
+	h2_reset(r->call.stream, H2_CANCEL);
+}
+
+static void on_end(void *owner)
+{
+	(void)owner; /* .closed follows: both halves are done */
+}
+
+static void on_drained(void *owner)
+{
+	(void)owner;
+}
+
+static void on_closed(void *owner, uint32_t h2_error)
+{
+	struct rpc *r = owner;
+
+	r->call.stream = NULL;
+	r->call.over = true;
+	if (!r->call.got_status && r->call.why.reason == ERR_NONE)
+		err_set(&r->call.why, reason_of(grpc_of_reset(h2_error)),
+			"the daemon ended the call without an answer");
+	ev_break(r->loop, EVBREAK_ALL);
+}
+
+static struct h2_header header(const char *name, const char *value)
+{
+	return (struct h2_header){slice_of(name), slice_of(value)};
+}
+
+/* Start the call; its end breaks the loop. */
+static bool begin(struct rpc *r, const char *path,
+		  const ProtobufCMessage *request, struct err *e)
+{
+	static const struct h2_stream_events events = {
+		.headers = on_headers,
+		.data = on_data,
+		.end = on_end,
+		.drained = on_drained,
+		.closed = on_closed,
+	};
+	struct buf timeout = {0};
+
+	grpc_timeout_print(&timeout, r->timeout_ms);
+	const struct h2_header headers[] = {
+		header(":method", "POST"),
+		header(":scheme", "http"),
+		header(":path", path),
+		header(":authority", "localhost"),
+		{slice_of("grpc-timeout"), buf_slice(&timeout)},
+		header("te", "trailers"),
+		header("content-type", "application/grpc"),
+		header("user-agent", "grpc-c-executor/" EXECUTOR_VERSION),
+	};
+	buf_finish(&r->call.message);
+	grpc_reader_finish(&r->call.reader);
+	r->call = (struct call){0};
+	/* A response holds a whole message and little else. */
+	grpc_reader_init(&r->call.reader,
+			 ENVELOPE_MESSAGE_BYTES + ENVELOPE_LIMIT_BYTES);
+	r->call.stream =
+		h2_request(r->h2, headers, sizeof(headers) / sizeof(headers[0]),
+			   &events, r, e);
+	buf_finish(&timeout);
+	if (!r->call.stream)
+		return false;
+	protobuf_pack_framed(h2_output(r->call.stream), request);
+	h2_send(r->call.stream);
+	h2_end(r->call.stream);
+	return true;
+}
+
+/* The reply of a call that is over. */
+static void *finish(struct rpc *r, const ProtobufCMessageDescriptor *type,
+		    struct err *e)
+{
+	if (r->call.why.reason != ERR_NONE) {
+		*e = r->call.why;
+		return NULL;
+	}
+	if (!r->call.got_message) {
+		err_set(e, ERR_PROTOCOL, "the daemon's answer is empty");
+		return NULL;
+	}
+	arena_reset(&r->arena);
+	return protobuf_unpack(&r->arena, type, buf_slice(&r->call.message), e);
+}
+
+/* --- attaching -------------------------------------------------------------
+ */
+
+/* Only the daemon of the manifest may be believed: ask who answers. */
+static void on_connected(void *owner, struct h2 *h2,
+			 const struct manifest *manifest)
+{
+	Executor__Admin__V1__GetStatusRequest request =
+		EXECUTOR__ADMIN__V1__GET_STATUS_REQUEST__INIT;
+	struct rpc *r = owner;
+
+	r->h2 = h2;
+	r->manifest = *manifest;
+	begin(r, "/executor.admin.v1.AdminService/GetStatus", &request.base,
+	      &r->trouble);
+}
+
+static void on_lost(void *owner, const struct err *why)
+{
+	struct rpc *r = owner;
+
+	r->h2 = NULL;
+	r->trouble = *why;
+	ev_break(r->loop, EVBREAK_ALL);
+}
+
+static void on_trouble(void *owner, const struct err *why)
+{
+	struct rpc *r = owner;
+
+	r->trouble = *why;
+	/* One that is starting is worth the wait; what else keeps us away is
+	 * for a person to mend. */
+	r->hopeless = why->reason != ERR_DAEMON_STARTING;
+	if (r->hopeless)
+		ev_break(r->loop, EVBREAK_ALL);
+}
+
+static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct rpc *r = w->data;
+
+	(void)revents;
+	r->timed_out = true;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* Run the loop until a call is over, the connection is lost, or time is. */
+static void run_loop(struct rpc *r)
+{
+	r->timed_out = false;
+	ev_now_update(r->loop);
+	ev_timer_set(&r->timeout, r->timeout_ms / 1e3, 0);
+	ev_timer_start(r->loop, &r->timeout);
+	ev_run(r->loop, 0);
+	ev_timer_stop(r->loop, &r->timeout);
+}
+
+/* Is who answered who the manifest names? */
+static bool confirm(struct rpc *r)
+{
+	struct err e;
+	const Executor__Admin__V1__GetStatusResponse *status = finish(
+		r, &executor__admin__v1__get_status_response__descriptor, &e);
+
+	if (status && status->epoch == r->manifest.epoch &&
+	    slice_equal(protobuf_slice(status->instance),
+			(struct slice){(const char *)r->manifest.instance,
+				       MANIFEST_ID_BYTES})) {
+		attach_confirm(r->attach);
+		return true;
+	}
+	if (status)
+		err_set(&e, ERR_MISMATCH,
+			"another daemon answers at %s than its manifest says",
+			r->manifest.socket);
+	r->trouble = e;
+	r->h2 = NULL;
+	attach_refuse(r->attach, status ? ELECTION_OTHER : ELECTION_GONE, &e);
+	return false;
+}
+
+struct rpc *rpc_open(const struct rpc_options *options, struct err *e)
+{
+	static const struct attach_events events = {
+		.connected = on_connected,
+		.lost = on_lost,
+		.trouble = on_trouble,
+	};
+	struct rpc *r = mem_zalloc(sizeof(*r));
+	const struct attach_options attach = {
+		.data_dir = options->data_dir,
+		.may_start = options->may_start,
+	};
+
+	r->loop = ev_default_loop(0);
+	r->timeout_ms = options->timeout_ms;
+	r->may_start = options->may_start;
+	ev_timer_init(&r->timeout, on_timeout, 0, 0);
+	r->timeout.data = r;
+	err_set(&r->trouble, ERR_DEADLINE, "the daemon did not answer");
+	r->attach = attach_new(r->loop, &attach, &events, r);
+	attach_start(r->attach);
+	int64_t end = clock_now_ms() + options->timeout_ms;
+	while (clock_now_ms() < end) {
+		run_loop(r);
+		if (r->call.over && r->h2 && confirm(r))
+			return r;
+		r->call.over = false;
+		if (r->timed_out || r->hopeless)
+			break;
+	}
+	*e = r->trouble;
+	rpc_close(r);
+	return NULL;
+}
+
+void *rpc_call(struct rpc *r, const char *path, const ProtobufCMessage *request,
+	       const ProtobufCMessageDescriptor *reply_type, struct err *e)
+{
+	if (!r->h2) {
+		err_set(e, ERR_LOST, "the connection to the daemon ended");
+		return NULL;
+	}
+	if (!begin(r, path, request, e))
+		return NULL;
+	while (!r->call.over && r->h2 && !r->timed_out)
+		run_loop(r);
+	if (r->call.over)
+		return finish(r, reply_type, e);
+	if (r->timed_out)
+		err_set(e, ERR_DEADLINE,
+			"no answer within %u s; --timeout S waits longer",
+			r->timeout_ms / 1000);
+	else
+		*e = r->trouble;
+	if (r->call.stream)
+		h2_reset(r->call.stream, H2_CANCEL);
+	return NULL;
+}
+
+int64_t rpc_pid(const struct rpc *r)
+{
+	return r->manifest.pid;
+}
+
+/* A descriptor that is readable once the process has ended, or -1 where the
+ * system has none; then the end of the connection must do. */
+static int open_process(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+	(void)pid;
+	return -1;
+#endif
+}
+
+bool rpc_wait_gone(struct rpc *r)
+{
+	int64_t end = clock_now_ms() + r->timeout_ms;
+
+	/* Before the connection is given up: as long as it stands, the pid is
+	 * that of the daemon and of nobody else. */
+	int fd = open_process((pid_t)r->manifest.pid);
+	while (r->h2 && clock_now_ms() < end)
+		run_loop(r);
+	if (fd < 0)
+		return r->h2 == NULL;
+	int64_t left = end - clock_now_ms();
+	struct pollfd gone = {.fd = fd, .events = POLLIN};
+	int n = poll(&gone, 1, left > 0 ? (int)left : 0);
+	close(fd);
+	return n == 1;
+}
+
+void rpc_close(struct rpc *r)
+{
+	if (!r)
+		return;
+	attach_free(r->attach);
+	buf_finish(&r->call.message);
+	grpc_reader_finish(&r->call.reader);
+	arena_finish(&r->arena);
+	free(r);
+}
