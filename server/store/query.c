@@ -1,0 +1,213 @@
+#include "server/store/query.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "server/store/store_internal.h"
+
+/* What SQLite's primary codes mean for a person, and what to do. */
+static const struct meaning {
+	int code;
+	enum reason reason;
+	const char *what;
+	const char *advice;
+} meanings[] = {
+	{SQLITE_FULL, ERR_NO_SPACE, "cannot grow",
+	 "free some space, then try again"},
+	{SQLITE_READONLY, ERR_READ_ONLY, "cannot be written",
+	 "make it and its directory writable"},
+	{SQLITE_CORRUPT, ERR_STORE, "is damaged",
+	 "stop executord, keep a copy, then restore a backup or move it away "
+	 "to start with an empty one"},
+	{SQLITE_NOTADB, ERR_STORE, "is not a database",
+	 "restore a backup, or move it away to start with an empty one"},
+	{SQLITE_CANTOPEN, ERR_STORE, "cannot be opened",
+	 "it must be a file that you can read and write"},
+	{SQLITE_PERM, ERR_STORE, "cannot be opened",
+	 "it must be a file that you can read and write"},
+	{SQLITE_BUSY, ERR_STORE, "is in use by another program",
+	 "close what has it open, a sqlite3 shell or a backup"},
+	{SQLITE_TOOBIG, ERR_TOO_LARGE, "cannot hold a value so large",
+	 "one value has at most 1 GB"},
+	{SQLITE_IOERR, ERR_IO, "cannot be read or written",
+	 "check the disk and its file system"},
+};
+
+static const struct meaning unexpected = {
+	SQLITE_ERROR, ERR_INTERNAL, "refused a statement",
+	"this is a mistake in executord: please report it"};
+
+static const struct meaning *meaning_of(int code)
+{
+	size_t count = sizeof(meanings) / sizeof(meanings[0]);
+
+	for (size_t i = 0; i < count; i++)
+		if (meanings[i].code == code)
+			return &meanings[i];
+	return &unexpected;
+}
+
+/* Is there an errno behind it? */
+static bool from_system(int rc)
+{
+	return (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+}
+
+/* SQLite says FULL only for ENOSPC, and IOERR or CANTOPEN for the rest of
+ * what a file system can say no with. */
+static int code_of(struct store *s, int rc)
+{
+	if (!from_system(rc))
+		return rc & 0xff;
+	switch (sqlite3_system_errno(s->db)) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return SQLITE_FULL;
+	case EROFS:
+		return SQLITE_READONLY;
+	default:
+		return rc & 0xff;
+	}
+}
+
+bool query_error(struct store *s, int rc, struct err *e)
+{
+	const struct meaning *m = meaning_of(code_of(s, rc));
+	bool says_more = from_system(rc) && sqlite3_system_errno(s->db) != 0;
+	const char *why = says_more ? strerror(sqlite3_system_errno(s->db))
+				    : sqlite3_errstr(rc);
+
+	return err_set(e, m->reason, "%s %s (%s, %d): %s", s->path, m->what,
+		       why, rc, m->advice);
+}
+
+static sqlite3_stmt *statement_of(struct store *s, const char *sql, int *rc)
+{
+	struct statement *st = s->statements;
+
+	for (; st->sql; st++) {
+		if (st->sql == sql)
+			return st->stmt;
+		assert(st < &s->statements[STORE_STATEMENTS - 1]);
+	}
+	*rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+				 &st->stmt, NULL);
+	if (*rc != SQLITE_OK)
+		return NULL;
+	st->sql = sql;
+	return st->stmt;
+}
+
+void query_begin(struct query *q, struct store *s, const char *sql)
+{
+	*q = (struct query){.store = s, .rc = SQLITE_OK};
+	q->stmt = statement_of(s, sql, &q->rc);
+	assert(!q->stmt || !sqlite3_stmt_busy(q->stmt));
+}
+
+/* NULL would be bound as SQL's NULL. */
+static const char *bytes_of(struct slice s)
+{
+	return s.len > 0 ? s.ptr : "";
+}
+
+void query_text(struct query *q, const char *text)
+{
+	query_slice(q, slice_of(text));
+}
+
+void query_slice(struct query *q, struct slice text)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_bind_text64(q->stmt, ++q->bound, bytes_of(text),
+					    text.len, SQLITE_STATIC,
+					    SQLITE_UTF8);
+}
+
+void query_blob(struct query *q, struct slice bytes)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_bind_blob64(q->stmt, ++q->bound,
+					    bytes_of(bytes), bytes.len,
+					    SQLITE_STATIC);
+}
+
+void query_number(struct query *q, int64_t number)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_bind_int64(q->stmt, ++q->bound, number);
+}
+
+bool query_next(struct query *q)
+{
+	if (q->rc != SQLITE_OK)
+		return false;
+	int rc = sqlite3_step(q->stmt);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		q->rc = rc;
+	return rc == SQLITE_ROW;
+}
+
+struct slice query_column(struct query *q, int column)
+{
+	const void *bytes = sqlite3_column_blob(q->stmt, column);
+	int len = sqlite3_column_bytes(q->stmt, column);
+
+	return (struct slice){bytes, (size_t)len};
+}
+
+const char *query_column_text(struct query *q, int column)
+{
+	const unsigned char *text = sqlite3_column_text(q->stmt, column);
+
+	return text ? (const char *)text : "";
+}
+
+int64_t query_column_number(struct query *q, int column)
+{
+	return sqlite3_column_int64(q->stmt, column);
+}
+
+bool query_conflicts(const struct query *q)
+{
+	return (q->rc & 0xff) == SQLITE_CONSTRAINT;
+}
+
+bool query_end(struct query *q, struct err *e)
+{
+	bool ok = q->rc == SQLITE_OK || query_error(q->store, q->rc, e);
+
+	if (q->stmt) {
+		/* Repeats the failure of the step, reported already. */
+		(void)sqlite3_reset(q->stmt);
+		sqlite3_clear_bindings(q->stmt);
+	}
+	return ok;
+}
+
+bool query_run(struct store *s, const char *sql, struct err *e)
+{
+	struct query q;
+
+	query_begin(&q, s, sql);
+	while (query_next(&q))
+		;
+	return query_end(&q, e);
+}
+
+bool query_script(struct store *s, const char *sql, struct err *e)
+{
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK || query_error(s, rc, e);
+}
+
+void query_forget(struct store *s)
+{
+	for (int i = 0; i < STORE_STATEMENTS; i++)
+		sqlite3_finalize(s->statements[i].stmt);
+	memset(s->statements, 0, sizeof(s->statements));
+}

@@ -1,0 +1,109 @@
+#include "server/store/schema.h"
+
+#include "proto/log.h"
+#include "server/store/query.h"
+#include "server/store/store_internal.h"
+
+/* Row n leads from version n to version n + 1.  Bytes that a source may
+ * choose freely (its tools' names, NULs and all) are blobs. */
+static const char *const migrations[] = {
+	"CREATE TABLE owner ("
+	"  one INTEGER PRIMARY KEY CHECK (one = 1),"
+	"  epoch INTEGER NOT NULL,"
+	"  instance BLOB NOT NULL"
+	") STRICT;"
+	"INSERT INTO owner VALUES (1, 0, zeroblob(16));"
+
+	/* AUTOINCREMENT: the order is that of adding, also after a removal. */
+	"CREATE TABLE source ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE,"
+	"  command BLOB NOT NULL," /* every word with its NUL */
+	"  cwd TEXT NOT NULL,"
+	"  env BLOB NOT NULL" /* sealed (env.h); empty: none */
+	") STRICT;"
+
+	"CREATE TABLE catalogue ("
+	"  source INTEGER PRIMARY KEY REFERENCES source ON DELETE CASCADE,"
+	"  server_name TEXT NOT NULL,"
+	"  server_version TEXT NOT NULL,"
+	"  revision TEXT NOT NULL,"
+	"  capabilities TEXT NOT NULL"
+	") STRICT;"
+
+	"CREATE TABLE tool ("
+	"  source INTEGER NOT NULL REFERENCES source ON DELETE CASCADE,"
+	"  position INTEGER NOT NULL,"
+	"  own BLOB NOT NULL,"
+	"  json TEXT NOT NULL,"
+	"  PRIMARY KEY (source, position)"
+	") STRICT;"
+
+	/* No reference from tool: a name stays when its tool goes. */
+	"CREATE TABLE name ("
+	"  source INTEGER NOT NULL REFERENCES source ON DELETE CASCADE,"
+	"  own BLOB NOT NULL,"
+	"  exposed TEXT NOT NULL UNIQUE,"
+	"  PRIMARY KEY (source, own)"
+	") STRICT, WITHOUT ROWID;"
+
+	"PRAGMA application_id = 0x45584543;"
+	"PRAGMA user_version = 1;",
+};
+
+int schema_version(void)
+{
+	return (int)(sizeof(migrations) / sizeof(migrations[0]));
+}
+
+static bool read_number(struct store *s, const char *sql, int *n, struct err *e)
+{
+	struct query q;
+
+	*n = 0;
+	query_begin(&q, s, sql);
+	if (query_next(&q))
+		*n = (int)query_column_number(&q, 0);
+	return query_end(&q, e);
+}
+
+bool schema_check(struct store *s, int *version, struct err *e)
+{
+	int id = 0;
+	int tables = 0;
+
+	if (!read_number(s, "SELECT count(*) FROM sqlite_schema", &tables, e) ||
+	    !read_number(s, "PRAGMA application_id", &id, e) ||
+	    !read_number(s, "PRAGMA user_version", version, e))
+		return false;
+	if (tables == 0 && id == 0 && *version == 0)
+		return true;
+	if (id != SCHEMA_APPLICATION_ID || *version < 1)
+		return err_set(e, ERR_STORE,
+			       "%s is a database, but not of executord: it was "
+			       "not touched; move it away, or name another "
+			       "directory with --data-dir",
+			       s->path);
+	if (*version > schema_version())
+		return err_set(e, ERR_STORE,
+			       "%s has schema version %d and this executord "
+			       "(%s) knows versions up to %d: it was not "
+			       "touched; install the newer executor again, or "
+			       "name another directory with --data-dir",
+			       s->path, *version, EXECUTOR_VERSION,
+			       schema_version());
+	return true;
+}
+
+bool schema_upgrade(struct store *s, int version, struct err *e)
+{
+	if (version == schema_version())
+		return true;
+	log_info("store", "schema %d -> %d", version, schema_version());
+	if (!query_script(s, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE", e))
+		return false;
+	for (; version < schema_version(); version++)
+		if (!query_script(s, migrations[version], e))
+			return false;
+	return query_script(s, "COMMIT; PRAGMA synchronous = NORMAL", e);
+}

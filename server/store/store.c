@@ -1,0 +1,190 @@
+#include "server/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/log.h"
+#include "proto/mem.h"
+#include "server/store/path.h"
+#include "server/store/query.h"
+#include "server/store/queue.h"
+#include "server/store/schema.h"
+#include "server/store/store_internal.h"
+#include "server/store/transaction.h"
+
+enum {
+	INSTANCE_BYTES = 16,
+	BUSY_MS = 500, /* a backup or a shell has it open; nobody else can */
+};
+
+/* What may be said to a database that we may yet refuse: it stays on this
+ * side.  EXCLUSIVE before the first access keeps the index of the WAL in our
+ * memory: no -shm file, and no second process in the file while we live. */
+static const char sql_careful[] = "PRAGMA locking_mode = EXCLUSIVE;"
+				  "PRAGMA trusted_schema = OFF;"
+				  "PRAGMA cell_size_check = ON;"
+				  "PRAGMA temp_store = MEMORY;"
+				  "PRAGMA foreign_keys = ON;"
+				  "PRAGMA synchronous = NORMAL;";
+
+/* cache_size: read once at the start, then written; 512 KiB are plenty. */
+static const char sql_accepted[] = "PRAGMA journal_size_limit = 4194304;"
+				   "PRAGMA cache_size = -512;";
+
+static const char sql_wal[] = "PRAGMA journal_mode = WAL";
+static const char sql_begin_epoch[] =
+	"UPDATE owner SET epoch = epoch + 1, instance = ? RETURNING epoch";
+
+/* 0600 from birth: SQLite would ask the umask, and gives its WAL the mode of
+ * the database. */
+static bool create_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ||
+		       err_sys(e, ERR_STORE, "cannot create %s", path);
+	close(fd);
+	return true;
+}
+
+/* SQLite takes the WAL of an empty database for a leftover and unlinks it;
+ * but when it is the database that went missing, the WAL may be all there
+ * is. */
+static bool check_wal(const char *path, const char *data_dir, struct err *e)
+{
+	char *wal_path = path_of(data_dir, "executor.db-wal");
+	struct stat db;
+	struct stat wal;
+	bool alone = stat(path, &db) == 0 && db.st_size == 0 &&
+		     stat(wal_path, &wal) == 0 && wal.st_size > 0;
+
+	free(wal_path);
+	return !alone || err_set(e, ERR_STORE,
+				 "%s is missing or empty, but its -wal is not: "
+				 "nothing was touched; restore both from one "
+				 "backup, or move the -wal away to start empty",
+				 path);
+}
+
+static bool set_option(struct store *s, int option, int on, struct err *e)
+{
+	int rc = sqlite3_db_config(s->db, option, on, NULL);
+
+	return rc == SQLITE_OK || query_error(s, rc, e);
+}
+
+/* Open it so that whatever is in it stays as it is. */
+static bool open_careful(struct store *s, struct err *e)
+{
+	int rc = sqlite3_open_v2(s->path, &s->db,
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+					 SQLITE_OPEN_EXRESCODE,
+				 NULL);
+
+	if (rc != SQLITE_OK)
+		return query_error(s, rc, e);
+	/* SQLite falls back to reading alone without a word. */
+	if (sqlite3_db_readonly(s->db, "main") != 0)
+		return query_error(s, SQLITE_READONLY, e);
+	sqlite3_busy_timeout(s->db, BUSY_MS);
+	return set_option(s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, e) &&
+	       set_option(s, SQLITE_DBCONFIG_DEFENSIVE, 1, e) &&
+	       query_script(s, sql_careful, e);
+}
+
+static bool enter_wal(struct store *s, struct err *e)
+{
+	struct query q;
+	bool entered = false;
+
+	query_begin(&q, s, sql_wal);
+	if (query_next(&q))
+		entered = strcmp(query_column_text(&q, 0), "wal") == 0;
+	if (!query_end(&q, e))
+		return false;
+	return entered || err_set(e, ERR_STORE,
+				  "%s: this file system cannot hold a "
+				  "write-ahead log; name a local directory "
+				  "with --data-dir",
+				  s->path);
+}
+
+/* It is ours from here on. */
+static bool accept(struct store *s, struct err *e)
+{
+	if (chmod(s->path, 0600) != 0)
+		return err_sys(e, ERR_STORE, "cannot chmod %s", s->path);
+	return enter_wal(s, e) && query_script(s, sql_accepted, e) &&
+	       set_option(s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, e);
+}
+
+/* Everything but the queue. */
+static void release(struct store *s)
+{
+	query_forget(s);
+	if (s->db && sqlite3_close(s->db) != SQLITE_OK)
+		log_broken("store", "%s cannot be closed: %s", s->path,
+			   sqlite3_errmsg(s->db));
+	secrets_finish(&s->secrets);
+	free(s->path);
+	free(s);
+}
+
+struct store *store_open(struct ev_loop *loop, const char *data_dir,
+			 struct err *e)
+{
+	struct store *s = mem_zalloc(sizeof(*s));
+	int version = 0;
+
+	s->loop = loop;
+	s->path = path_of(data_dir, "executor.db");
+	secrets_init(&s->secrets, data_dir);
+	if (create_file(s->path, e) && check_wal(s->path, data_dir, e) &&
+	    open_careful(s, e) && schema_check(s, &version, e) &&
+	    accept(s, e) && schema_upgrade(s, version, e) &&
+	    transaction_epoch(s, &s->epoch, e)) {
+		queue_init(s);
+		return s;
+	}
+	release(s);
+	return NULL;
+}
+
+uint64_t store_begin_epoch(struct store *s, const unsigned char *instance,
+			   struct err *e)
+{
+	struct query q;
+	uint64_t epoch = 0;
+
+	if (!transaction_begin(s, true, e))
+		return 0;
+	query_begin(&q, s, sql_begin_epoch);
+	query_blob(&q, (struct slice){(const char *)instance, INSTANCE_BYTES});
+	while (query_next(&q))
+		epoch = (uint64_t)query_column_number(&q, 0);
+	if (!query_end(&q, e)) {
+		transaction_abort(s);
+		return 0;
+	}
+	if (!transaction_commit(s, e))
+		return 0;
+	s->epoch = epoch;
+	return epoch;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	queue_finish(s);
+	/* The file that a new owner has is not ours to checkpoint into. */
+	if (s->replaced)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+				  NULL);
+	release(s);
+}

@@ -1,0 +1,70 @@
+/*
+ * store_internal: what the files of this folder share, and nobody else.
+ *
+ *   store.c        open, begin an epoch, close
+ *   queue.c        the operations of one turn of the loop
+ *   transaction.c  all or nothing, fenced
+ *   query.c        one run of a prepared statement; what its failures mean
+ *   schema.c       whose database, which version, migrations
+ *   sources.c catalogues.c      the facts that are kept
+ *   env.c secrets.c key.c       what reaches the disk only sealed
+ */
+#ifndef SERVER_STORE_STORE_INTERNAL_H
+#define SERVER_STORE_STORE_INTERNAL_H
+
+#include <ev.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/err.h"
+#include "proto/list.h"
+#include "server/store/secrets.h"
+#include "server/store/store.h"
+
+enum { STORE_STATEMENTS = 32 };
+
+/* A prepared statement, found by the address of its text. */
+struct statement {
+	const char *sql;
+	sqlite3_stmt *stmt;
+};
+
+/* Owned by the daemon. */
+struct store {
+	struct ev_loop *loop;
+	ev_prepare
+		turn;  /* active while something is queued, and one turn more */
+	ev_idle awake; /* the same: the loop does not sleep on a queue */
+	struct list queue; /* of struct op */
+	bool running;	   /* inside queue_run(): callbacks are being called */
+
+	char *path; /* of the database, for the errors */
+	sqlite3 *db;
+	struct statement statements[STORE_STATEMENTS];
+	uint64_t epoch; /* begun, or found at the start; the fence */
+	bool replaced;	/* the fence held: touch nothing any more */
+	bool durable;	/* synchronous is FULL, not NORMAL */
+	struct secrets secrets;
+};
+
+struct op;
+
+/* A kind of operation. */
+struct op_kind {
+	bool writes;  /* runs in a transaction, with its neighbours */
+	bool durable; /* a power cut must not undo it */
+	bool (*run)(struct store *s, struct op *op, struct err *e);
+	void (*free)(struct op *op);
+};
+
+/* The first member of every operation's own struct.  Owned by the queue. */
+struct op {
+	struct list link;
+	const struct op_kind *kind;
+	store_done_fn *done;
+	void *owner;
+	struct err why; /* ERR_NONE: nothing is wrong with it */
+};
+
+#endif
