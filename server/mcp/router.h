@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "proto/jsonrpc.h"
+#include "proto/mcp.h"
 #include "server/mcp/catalogue.h"
 #include "server/mcp/source.h"
 
@@ -61,7 +62,10 @@ void router_left(struct router *r, uint64_t session_number);
 void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 		   struct slice reason);
 
-/* Is a request in flight for which an answer may still come? */
+/* The most verbose level that any session wants has changed. */
+void router_set_level(struct router *r, enum mcp_level level);
+
+/* Requests for which an answer is still to be delivered. */
 unsigned router_in_flight(const struct router *r);
 
 /* --- administration ------------------------------------------------------- */

@@ -3,7 +3,8 @@
  *
  * Outlives its stream: when the adapter's connection is lost, the session
  * stays for a while, keeps what it could not deliver, and goes on when the
- * adapter resumes it.  Owned by the session table (sessions.h).
+ * adapter resumes it.  Owned by the session table, which the second half of
+ * this file declares.
  *
  *   ATTACHED --stream lost--> DETACHED --resumed--> ATTACHED
  *   DETACHED --too long-->  (gone)     ATTACHED --goodbye--> (gone)
@@ -19,7 +20,7 @@
 
 #include "proto/envelope.h"
 #include "proto/jsonrpc.h"
-#include "proto/list.h"
+#include "proto/mcp.h"
 
 struct err;
 struct message;
@@ -27,7 +28,8 @@ struct router;
 struct session;
 struct sessions;
 
-/* The way to the client: what a session calls while it is attached. */
+/* The way to the client: what a session calls while it is attached.  None of
+ * these may call the session back before it has returned. */
 struct session_stream {
 	/* Queue m for the client; the stream takes its own reference. */
 	void (*send)(void *stream, struct message *m);
@@ -37,7 +39,8 @@ struct session_stream {
 	void (*accepted)(void *stream, uint64_t sequence);
 	/* Stop (and restart) taking messages from the client. */
 	void (*pause)(void *stream, bool paused);
-	/* End the stream with a goodbye.  The session is detached already. */
+	/* End the stream with a goodbye.  The session is detached already: the
+	 * stream must not call it again, not even session_detach(). */
 	void (*end)(void *stream, Executor__Mcp__V1__Goodbye__Reason reason,
 		    const char *text);
 };
@@ -46,9 +49,13 @@ struct session_limits {
 	size_t message_bytes;
 	size_t session_bytes; /* queued for one client: 8 MiB */
 	size_t all_bytes;     /* queued for all: 256 MiB */
-	unsigned sessions;    /* at a time: 4096 */
+	unsigned sessions;    /* at a time, and single requests: 4096 */
 	unsigned in_flight;   /* requests of one session: 1024 */
 	unsigned detached_ms; /* how long one waits to be resumed: 60000 */
+	/* A client over session_bytes is ended when it has acknowledged
+	 * nothing for this long: 10000.  With 0, at once: then two large
+	 * results side by side end a client that does read. */
+	unsigned stall_ms;
 };
 
 /* --- the stream's side --------------------------------------------------- */
@@ -86,9 +93,10 @@ struct session_single {
 	void (*answer)(void *owner, struct slice json);
 };
 
-/* Run one request as a session of its own, gone after the answer.  source may
- * be NULL; else the tool's name in json is that source's own.  NULL with *e
- * set when json is no request. */
+/* Run one request as a session of its own, gone when .answer returns, which is
+ * called from the loop and never from inside this.  source may be NULL; else
+ * the tool's name in json is that source's own.  NULL with *e set when json is
+ * no request, or there are too many. */
 struct session *session_single(struct sessions *all, struct slice json,
 			       const char *source,
 			       const struct session_single *events, void *owner,
@@ -105,16 +113,22 @@ struct session *sessions_find(struct sessions *all, uint64_t number);
 
 /* Deliver a whole message to the client; kept until it is acknowledged.
  * droppable ones (progress, log) are dropped when the queue is at its
- * bound; others end the session's stream as a slow reader. */
+ * bound; others end the session's stream as a slow reader, and are lost: when
+ * one of them was an answer, the verdict on its request is INDETERMINATE. */
 void session_deliver(struct session *s, struct slice json, bool droppable);
 
 /* The request of that raw id is answered with this text: forget it and
  * deliver.  Nothing happens when it is not in flight (cancelled). */
 void session_answer(struct session *s, struct slice id, struct slice json);
 
-/* The minimum level for notifications/message, 0 (debug) to 7 (emergency). */
+/* The minimum level for notifications/message.  Until the client sets one it
+ * is info: MCP leaves the choice to the server, and debug is for those who ask.
+ * Setting it tells the router when the most verbose level of all changes. */
 int session_log_level(const struct session *s);
 void session_set_log_level(struct session *s, int level);
+
+/* What the client said of itself: the raw params of its initialize. */
+void session_set_client(struct session *s, struct slice params);
 
 /* --- all of them ---------------------------------------------------------- */
 
@@ -131,8 +145,12 @@ void sessions_end(struct sessions *all);
 /* Requests in flight in all sessions. */
 unsigned sessions_in_flight(const struct sessions *all);
 
-/* Deliver to every attached session for which wanted says yes (NULL: all). */
-void sessions_broadcast(struct sessions *all, struct slice json,
+/* The most verbose level that any session wants; info when there is none. */
+enum mcp_level sessions_log_level(const struct sessions *all);
+
+/* Deliver to every session whose client is initialized, attached or not, and
+ * for which wanted says yes (NULL: all); droppable as in session_deliver(). */
+void sessions_broadcast(struct sessions *all, struct slice json, bool droppable,
 			bool (*wanted)(const struct session *s, int arg),
 			int arg);
 

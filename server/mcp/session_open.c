@@ -1,0 +1,150 @@
+/* How a session gets its stream: a new one, or one that was lost. */
+#include "server/mcp/session.h"
+
+#include <stdlib.h>
+
+#include "proto/err.h"
+#include "proto/json.h"
+#include "proto/log.h"
+#include "proto/mem.h"
+#include "server/mcp/sessions.h"
+
+/* What we know of one request that the adapter waits for.  answered holds the
+ * requests whose answers are kept. */
+static Executor__Mcp__V1__Verdict__State verdict_on(const struct session *s,
+						    const struct map *answered,
+						    uint64_t sequence)
+{
+	if (map_get_u64(&s->by_sequence, sequence))
+		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING;
+	if (map_get_u64(answered, sequence))
+		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE;
+	if (!sequences_has(&s->received, sequence))
+		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN;
+	return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE;
+}
+
+/* One for each pending request.  A session that is not known here may have
+ * been another daemon's: whatever it had in flight may have run. */
+static void judge_pending(struct session *s, const envelope_hello_t *hello,
+			  bool resumed, envelope_welcome_t *welcome)
+{
+	const envelope_verdict_t blank = EXECUTOR__MCP__V1__VERDICT__INIT;
+	struct map answered = {0};
+
+	if (hello->n_pending == 0)
+		return;
+	for (size_t i = 0; i < s->outbox.count; i++) {
+		const struct outbox_item *kept = outbox_at(&s->outbox, i);
+
+		if (kept->request != 0)
+			map_put_u64(&answered, kept->request, kept->message);
+	}
+	s->verdicts = mem_alloc(hello->n_pending * sizeof(*s->verdicts));
+	s->verdict_list =
+		mem_alloc(hello->n_pending * sizeof(*s->verdict_list));
+	for (size_t i = 0; i < hello->n_pending; i++) {
+		s->verdicts[i] = blank;
+		s->verdicts[i].sequence = hello->pending[i];
+		s->verdicts[i].state =
+			resumed ? verdict_on(s, &answered, hello->pending[i])
+				: EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE;
+		s->verdict_list[i] = &s->verdicts[i];
+	}
+	map_finish(&answered);
+	welcome->n_verdicts = hello->n_pending;
+	welcome->verdicts = s->verdict_list;
+}
+
+/* The session that hello names, if it is this adapter's. */
+static struct session *find_resumed(struct sessions *all,
+				    const envelope_hello_t *hello)
+{
+	struct slice id = protobuf_slice(hello->session);
+	struct slice adapter = protobuf_slice(hello->adapter_instance);
+
+	if (id.len != ENVELOPE_ID_BYTES)
+		return NULL;
+	struct session *s = map_get(&all->by_id, id);
+	if (!s || !slice_equal(adapter, (struct slice){(char *)s->adapter,
+						       sizeof(s->adapter)}))
+		return NULL;
+	return s;
+}
+
+static struct session *open_new(struct sessions *all,
+				const envelope_hello_t *hello, struct err *e)
+{
+	struct slice adapter = protobuf_slice(hello->adapter_instance);
+
+	if (!sessions_admit(all, false, e))
+		return NULL;
+	struct session *s = session_new(all, SESSION_OPENING);
+	if (adapter.len == sizeof(s->adapter))
+		memcpy(s->adapter, adapter.ptr, adapter.len);
+	session_set_log_level(s, MCP_LEVEL_INFO);
+	return s;
+}
+
+/* What the client had set up with an adapter that spoke for us. */
+static void take_setup(struct session *s, const envelope_hello_t *hello)
+{
+	struct slice params = protobuf_slice(hello->initialize_params);
+	enum mcp_level level;
+
+	if (params.len > 0 && json_check(params, NULL))
+		session_set_client(s, params);
+	if (hello->revision[0] != '\0') {
+		free(s->revision);
+		s->revision = mem_text(hello->revision);
+	}
+	if (mcp_level_parse(slice_of(hello->log_level), &level))
+		session_set_log_level(s, (int)level);
+}
+
+struct session *session_open(struct sessions *all,
+			     const envelope_hello_t *hello,
+			     const struct session_stream *functions,
+			     void *stream, envelope_welcome_t *welcome,
+			     struct err *e)
+{
+	struct session *s = find_resumed(all, hello);
+	bool resumed = s != NULL;
+
+	if (resumed) {
+		session_end(
+			s,
+			EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_SUPERSEDED,
+			"the session was resumed on another stream");
+		sessions_expect_not(all, s);
+		session_advance(s, SESSION_OPENING);
+		session_acked(s, hello->received);
+	} else {
+		s = open_new(all, hello, e);
+		if (!s)
+			return NULL;
+	}
+	s->functions = functions;
+	s->stream = stream;
+	s->progress_ms = sessions_now_ms();
+	take_setup(s, hello);
+	welcome->session = protobuf_bytes(
+		(struct slice){(const char *)s->id, sizeof(s->id)});
+	welcome->resumed = resumed;
+	welcome->received = s->received.all;
+	judge_pending(s, hello, resumed, welcome);
+	log_info("session", "%llu: %s, client \"%s\"",
+		 (unsigned long long)s->number, resumed ? "resumed" : "opened",
+		 s->client_name);
+	return s;
+}
+
+void session_attached(struct session *s)
+{
+	session_drop_verdicts(s);
+	session_advance(s, SESSION_ATTACHED);
+	for (size_t i = 0; i < s->outbox.count; i++)
+		s->functions->send(s->stream,
+				   outbox_at(&s->outbox, i)->message);
+	session_pause_if_full(s);
+}

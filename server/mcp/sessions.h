@@ -1,0 +1,139 @@
+/*
+ * sessions: the inside of the session table, for sessions.c, session*.c and
+ * single.c alone.  What everybody else needs stands in session.h.
+ *
+ * The table finds sessions by number and by id, keeps the sums over all of
+ * them, expires those that nobody resumed, and frees what ended in a callback
+ * once that has returned.  Owned by the daemon; owns the sessions.
+ */
+#ifndef SERVER_MCP_SESSIONS_H
+#define SERVER_MCP_SESSIONS_H
+
+#include <ev.h>
+
+#include "proto/list.h"
+#include "proto/map.h"
+#include "proto/mcp.h"
+#include "server/mcp/outbox.h"
+#include "server/mcp/sequences.h"
+#include "server/mcp/session.h"
+
+enum session_state {
+	SESSION_OPENING, /* has a stream; its Welcome is not yet out */
+	SESSION_ATTACHED,
+	SESSION_DETACHED,
+	SESSION_SINGLE, /* one request, no stream, no id */
+	SESSION_OVER,	/* a single that was answered, about to be freed */
+};
+
+/* A request of the client for which no answer was delivered. */
+struct session_request {
+	uint64_t sequence;
+	char *id; /* raw */
+	size_t id_len;
+};
+
+/* Owned by the table. */
+struct session {
+	struct sessions *all;
+	uint64_t number;
+	enum session_state state;
+	struct list link; /* in all->detached or all->over */
+
+	unsigned char id[ENVELOPE_ID_BYTES];
+	unsigned char adapter[ENVELOPE_ID_BYTES];
+	const struct session_stream *functions;
+	void *stream; /* NULL when there is none */
+	bool paused;  /* the stream was told so */
+	envelope_verdict_t *verdicts;
+	envelope_verdict_t **verdict_list;
+
+	struct sequences received;
+	struct outbox outbox;
+	int64_t progress_ms; /* the client took something, or owed nothing */
+	int64_t expires_ms;  /* while it is detached */
+	struct map by_id;    /* raw id -> struct session_request */
+	struct map by_sequence;
+
+	bool initialized; /* the client may be told what it did not ask */
+	enum mcp_level level;
+	char *client_name;
+	char *client_version;
+	char *revision;
+	int64_t opened_ms;
+	uint64_t requests;
+
+	const struct session_single *single;
+	void *single_owner;
+	struct message *single_answer; /* until it is handed up */
+};
+
+struct sessions {
+	struct ev_loop *loop;
+	struct session_limits limits;
+	struct router *router;
+	struct map by_number;
+	struct map by_id;     /* without the single ones */
+	struct list detached; /* in the order in which they expire */
+	struct list over;
+	struct ev_timer expiry;		  /* runs while something is detached */
+	struct ev_watcher reaper;	  /* fed an event when over has one */
+	unsigned levels[MCP_LEVEL_COUNT]; /* sessions that want each */
+	uint64_t last_number;
+	size_t singles;
+	size_t queued_bytes;
+	unsigned in_flight;
+	bool draining;
+};
+
+int64_t sessions_now_ms(void);
+
+/* May one more be opened? */
+bool sessions_admit(const struct sessions *all, bool single, struct err *e);
+
+/* Number s and keep it; a single one has no id. */
+void sessions_add(struct sessions *all, struct session *s);
+void sessions_remove(struct sessions *all, struct session *s);
+
+/* s waits to be resumed, or does so no more. */
+void sessions_expect(struct sessions *all, struct session *s);
+void sessions_expect_not(struct sessions *all, struct session *s);
+
+/* s is SESSION_OVER: hand its answer up and free it, from the loop. */
+void sessions_reap_later(struct sessions *all, struct session *s);
+
+/* The level of a session changes, from or to none (MCP_LEVEL_COUNT). */
+void sessions_count_level(struct sessions *all, enum mcp_level from,
+			  enum mcp_level to);
+
+/* --- what these files need of each other ---------------------------------- */
+
+/* End its stream, if it has one, and wait to be resumed. */
+void session_end(struct session *s, Executor__Mcp__V1__Goodbye__Reason reason,
+		 const char *text);
+
+/* Stop reading from a client that has too much unread. */
+void session_pause_if_full(struct session *s);
+
+/* The memory that a Welcome borrowed. */
+void session_drop_verdicts(struct session *s);
+
+/* Forget the request; frees it. */
+void session_forget(struct session *s, struct session_request *r);
+
+/* The only writer of s->state. */
+void session_advance(struct session *s, enum session_state next);
+
+/* A zeroed session of this table, with a number. */
+struct session *session_new(struct sessions *all, enum session_state state);
+
+/* Cancel what it had in flight and release it.  Its stream is gone. */
+void session_free(struct session *s);
+
+/* Keep and number a request; NULL with *e set for a duplicate id or too many
+ * of them. */
+struct session_request *session_remember(struct session *s,
+					 const struct jsonrpc *m,
+					 uint64_t sequence, struct err *e);
+
+#endif
