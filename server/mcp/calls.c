@@ -1,0 +1,238 @@
+#include "server/mcp/calls.h"
+
+#include <stdlib.h>
+
+#include "proto/buf.h"
+#include "proto/err.h"
+#include "proto/json.h"
+#include "proto/mem.h"
+#include "server/mcp/routing.h"
+#include "server/mcp/session.h"
+
+/* Owned by the router; in two of its lists. */
+struct call {
+	struct routed *at;
+	struct list in_source; /* at->calls */
+	struct list in_router; /* router->calls */
+	uint64_t number;       /* the source's */
+	struct reply_to to;    /* to.id is ours */
+	struct slice token;    /* raw and ours; empty: no progress is wanted */
+};
+
+static struct slice slice_copy(struct slice s)
+{
+	return (struct slice){mem_copy(s.ptr, s.len), s.len};
+}
+
+static void slice_free(struct slice s)
+{
+	free((void *)(uintptr_t)s.ptr);
+}
+
+/* Take c out of the router, so that its answer may be followed at once by
+ * another request with the same id. */
+static void unlink_call(struct call *c)
+{
+	list_remove(&c->in_source);
+	list_remove(&c->in_router);
+	c->at->router->in_flight--;
+}
+
+static void free_call(struct call *c)
+{
+	slice_free(c->to.id);
+	slice_free(c->token);
+	free(c);
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* Two parsers may take different ones of two equal keys: what we route on must
+ * be there once. */
+static bool once(struct slice object, const char *name, struct err *e)
+{
+	if (!json_has_twice(object, name))
+		return true;
+	return err_set(e, ERR_INVALID_REQUEST,
+		       "the member \"%s\" of the params occurs twice", name);
+}
+
+/* MCP 2025-11-25, Progress: "Progress tokens MUST be a string or integer
+ * value." */
+static bool read_token(struct slice params, struct slice *token, struct err *e)
+{
+	struct slice meta = json_get(params, "_meta");
+	enum json_kind kind = json_kind(meta);
+
+	*token = (struct slice){NULL, 0};
+	if (kind == JSON_NONE)
+		return true;
+	if (kind != JSON_OBJECT)
+		return err_set(e, ERR_INVALID_PARAMS,
+			       "params._meta is not an object");
+	if (!once(meta, "progressToken", e))
+		return false;
+	*token = json_get(meta, "progressToken");
+	kind = json_kind(*token);
+	if (kind != JSON_NONE && kind != JSON_STRING && kind != JSON_NUMBER)
+		return err_set(e, ERR_INVALID_PARAMS,
+			       "the progress token is neither a string nor an "
+			       "integer");
+	return true;
+}
+
+bool call_read(const struct jsonrpc *m, struct call_target *target,
+	       struct err *e)
+{
+	if (json_kind(m->params) != JSON_OBJECT)
+		return err_set(e, ERR_INVALID_PARAMS,
+			       "the params of tools/call are not an object");
+	if (!once(m->params, "name", e) || !once(m->params, "_meta", e))
+		return false;
+	target->name = json_get(m->params, "name");
+	if (json_kind(target->name) != JSON_STRING)
+		return err_set(e, ERR_INVALID_PARAMS,
+			       "params.name is not the name of a tool");
+	return read_token(m->params, &target->token, e);
+}
+
+/* --- what a source says --------------------------------------------------- */
+
+static void on_answer(void *owner, const struct jsonrpc *m)
+{
+	struct call *c = owner;
+	struct json_edit edit = {.old = m->id, .with = c->to.id};
+	struct buf text = {0};
+
+	unlink_call(c);
+	json_splice(&text, m->text, &edit, 1);
+	reply_text(c->at->router, c->to, buf_slice(&text),
+		   m->kind == JSONRPC_ERROR);
+	buf_finish(&text);
+	free_call(c);
+}
+
+static void on_fail(void *owner, const struct err *why)
+{
+	struct call *c = owner;
+
+	unlink_call(c);
+	reply_error(c->at->router, c->to, why, source_name(c->at->source));
+	free_call(c);
+}
+
+/* MCP 2025-11-25, Progress: notifications "MUST only reference tokens that
+ * were provided in an active request": who gave none hears nothing. */
+static void on_progress(void *owner, const struct jsonrpc *m,
+			struct slice token)
+{
+	struct call *c = owner;
+	struct session *s =
+		sessions_find(c->at->router->sessions, c->to.session);
+	struct json_edit edit = {.old = token, .with = c->token};
+	struct buf text = {0};
+
+	if (!s || c->token.len == 0)
+		return;
+	json_splice(&text, m->text, &edit, 1);
+	session_deliver(s, buf_slice(&text), true);
+	buf_finish(&text);
+}
+
+static const struct source_reply replies = {
+	.answer = on_answer,
+	.fail = on_fail,
+	.progress = on_progress,
+};
+
+/* --- life ----------------------------------------------------------------- */
+
+bool call_start(struct routed *at, const struct jsonrpc *m,
+		const struct call_target *target, struct slice own_name,
+		uint64_t session, struct err *e)
+{
+	struct router *r = at->router;
+	struct source_request request = {
+		.m = m,
+		.name_old = target->name,
+		.name_new = own_name,
+		.token_old = target->token,
+	};
+	struct call *c = mem_zalloc(sizeof(*c));
+
+	c->number = source_request(at->source, &request, &replies, c, e);
+	if (c->number == 0) {
+		free(c);
+		return false;
+	}
+	c->at = at;
+	c->to = (struct reply_to){session, slice_copy(m->id)};
+	c->token = slice_copy(target->token);
+	list_append(&at->calls, &c->in_source);
+	list_append(&r->calls, &c->in_router);
+	r->in_flight++;
+	return true;
+}
+
+static void cancel(struct call *c, struct slice reason)
+{
+	source_cancel(c->at->source, c->number, reason);
+	unlink_call(c);
+	free_call(c);
+}
+
+bool call_cancel(struct router *r, struct reply_to to, struct slice reason)
+{
+	for (struct list *i = r->calls.next; i != &r->calls; i = i->next) {
+		struct call *c = LIST_ITEM(i, struct call, in_router);
+
+		if (c->to.session != to.session ||
+		    !slice_equal(c->to.id, to.id))
+			continue;
+		cancel(c, reason);
+		return true;
+	}
+	return false;
+}
+
+void call_cancel_all(struct router *r, uint64_t session)
+{
+	struct list *next;
+
+	for (struct list *i = r->calls.next; i != &r->calls; i = next) {
+		struct call *c = LIST_ITEM(i, struct call, in_router);
+
+		next = i->next;
+		if (c->to.session == session)
+			cancel(c, slice_of("\"the client has left\""));
+	}
+}
+
+uint64_t call_sole_session(struct routed *at, bool *several)
+{
+	uint64_t sole = 0;
+
+	*several = false;
+	for (struct list *i = at->calls.next; i != &at->calls; i = i->next) {
+		uint64_t session =
+			LIST_ITEM(i, struct call, in_source)->to.session;
+
+		if (sole != 0 && session != sole) {
+			*several = true;
+			return 0;
+		}
+		sole = session;
+	}
+	return sole;
+}
+
+void call_drop_all(struct router *r)
+{
+	while (!list_empty(&r->calls)) {
+		struct call *c =
+			LIST_ITEM(r->calls.next, struct call, in_router);
+
+		unlink_call(c);
+		free_call(c);
+	}
+}

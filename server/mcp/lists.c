@@ -1,0 +1,177 @@
+#include "server/mcp/lists.h"
+
+#include <stdlib.h>
+
+#include "proto/jsonrpc.h"
+#include "proto/mem.h"
+#include "server/mcp/routing.h"
+#include "server/mcp/session.h"
+
+/* Somebody to be called.  Owned by the router, in router->waiters. */
+struct waiter {
+	struct router *router;
+	struct list link;
+	struct ev_timer bound;
+	void (*done)(void *owner);
+	void *owner;
+};
+
+/* A request that waits.  Owned by the router, in router->parked. */
+struct parked {
+	struct router *router;
+	struct list link;
+	uint64_t session;
+	struct jsonrpc m; /* slices of text */
+	char *text;
+	char *source; /* or NULL */
+};
+
+bool lists_settled(const struct router *r)
+{
+	for (size_t i = 0; i < r->source_count; i++)
+		if (!r->sources[i]->settled)
+			return false;
+	return true;
+}
+
+void lists_refresh(struct router *r)
+{
+	for (size_t i = 0; i < r->source_count; i++)
+		if (!r->sources[i]->fresh && !r->stopping)
+			source_refresh(r->sources[i]->source);
+}
+
+/* --- whoever waits -------------------------------------------------------- */
+
+static void free_waiter(struct waiter *w)
+{
+	ev_timer_stop(w->router->loop, &w->bound);
+	list_remove(&w->link);
+	free(w);
+}
+
+static void wake(struct waiter *w)
+{
+	void (*done)(void *owner) = w->done;
+	void *owner = w->owner;
+
+	free_waiter(w);
+	done(owner);
+}
+
+static void on_bound(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	wake(timer->data);
+}
+
+void lists_check(struct router *r)
+{
+	while (!list_empty(&r->waiters) && lists_settled(r))
+		wake(LIST_ITEM(r->waiters.next, struct waiter, link));
+}
+
+void router_when_listed(struct router *r, void (*done)(void *owner),
+			void *owner)
+{
+	lists_refresh(r);
+	if (lists_settled(r)) {
+		done(owner);
+		return;
+	}
+	struct waiter *w = mem_zalloc(sizeof(*w));
+	w->router = r;
+	w->done = done;
+	w->owner = owner;
+	ev_timer_init(&w->bound, on_bound,
+		      (double)r->options.first_list_ms / 1000.0, 0.0);
+	w->bound.data = w;
+	ev_timer_start(r->loop, &w->bound);
+	list_append(&r->waiters, &w->link);
+}
+
+void router_forget_listed(struct router *r, void *owner)
+{
+	struct list *next;
+
+	for (struct list *i = r->waiters.next; i != &r->waiters; i = next) {
+		struct waiter *w = LIST_ITEM(i, struct waiter, link);
+
+		next = i->next;
+		if (w->owner == owner)
+			free_waiter(w);
+	}
+}
+
+/* --- requests that wait --------------------------------------------------- */
+
+static void free_parked(struct parked *p)
+{
+	router_forget_listed(p->router, p);
+	list_remove(&p->link);
+	p->router->in_flight--;
+	free(p->text);
+	free(p->source);
+	free(p);
+}
+
+static void on_listed(void *owner)
+{
+	struct parked *p = owner;
+	struct session *s = sessions_find(p->router->sessions, p->session);
+
+	if (s)
+		router_dispatch(p->router, s, &p->m, p->source, true);
+	free_parked(p);
+}
+
+void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
+		const char *source)
+{
+	struct parked *p = mem_zalloc(sizeof(*p));
+
+	p->router = r;
+	p->session = session;
+	p->text = mem_ntext(m->text.ptr, m->text.len);
+	p->source = source ? mem_text(source) : NULL;
+	/* It was sliced before, so it can be again. */
+	jsonrpc_slice((struct slice){p->text, m->text.len}, &p->m, NULL);
+	list_append(&r->parked, &p->link);
+	r->in_flight++;
+	router_when_listed(r, on_listed, p);
+}
+
+bool lists_cancel(struct router *r, struct reply_to to)
+{
+	for (struct list *i = r->parked.next; i != &r->parked; i = i->next) {
+		struct parked *p = LIST_ITEM(i, struct parked, link);
+
+		if (p->session != to.session || !slice_equal(p->m.id, to.id))
+			continue;
+		free_parked(p);
+		return true;
+	}
+	return false;
+}
+
+void lists_cancel_all(struct router *r, uint64_t session)
+{
+	struct list *next;
+
+	for (struct list *i = r->parked.next; i != &r->parked; i = next) {
+		struct parked *p = LIST_ITEM(i, struct parked, link);
+
+		next = i->next;
+		if (p->session == session)
+			free_parked(p);
+	}
+}
+
+void lists_drop_all(struct router *r)
+{
+	while (!list_empty(&r->parked))
+		free_parked(LIST_ITEM(r->parked.next, struct parked, link));
+	while (!list_empty(&r->waiters))
+		free_waiter(LIST_ITEM(r->waiters.next, struct waiter, link));
+}

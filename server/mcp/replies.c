@@ -1,0 +1,46 @@
+#include "server/mcp/replies.h"
+
+#include "proto/buf.h"
+#include "proto/err.h"
+#include "proto/json.h"
+#include "proto/jsonrpc.h"
+#include "server/mcp/routing.h"
+#include "server/mcp/session.h"
+
+void reply_text(struct router *r, struct reply_to to, struct slice json,
+		bool failed)
+{
+	struct session *s = sessions_find(r->sessions, to.session);
+
+	r->requests++;
+	if (failed)
+		r->errors++;
+	if (s)
+		session_answer(s, to.id, json);
+}
+
+void reply_result(struct router *r, struct reply_to to, struct slice result)
+{
+	struct buf text = {0};
+
+	jsonrpc_result(&text, to.id, result);
+	reply_text(r, to, buf_slice(&text), false);
+	buf_finish(&text);
+}
+
+void reply_error(struct router *r, struct reply_to to, const struct err *e,
+		 const char *source)
+{
+	struct buf text = {0};
+	struct buf extra = {0};
+
+	if (source) {
+		buf_append_text(&extra, "\"source\":");
+		json_quote(&extra, slice_of(source));
+		buf_append(&extra, "", 1);
+	}
+	jsonrpc_error(&text, to.id, e, extra.data);
+	reply_text(r, to, buf_slice(&text), true);
+	buf_finish(&extra);
+	buf_finish(&text);
+}

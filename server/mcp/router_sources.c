@@ -1,0 +1,278 @@
+/* Administration: sources are added, removed, and ended. */
+#include "server/mcp/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/mem.h"
+#include "server/mcp/lists.h"
+#include "server/mcp/routing.h"
+#include "server/store/store.h"
+
+enum {
+	NAME_MAX_BYTES = 24, /* it becomes the prefix of tools' names */
+	/* How often a source that is being ended is looked at. */
+	DEPARTURE_MS = 20,
+};
+
+/* What the store was asked to do.  Owned by the router. */
+struct order {
+	struct router *router;
+	struct list link;
+	struct routed *added; /* not yet among the sources; or NULL */
+	char *removed;	      /* or NULL */
+	void (*done)(void *owner, const struct err *why);
+	void *owner;
+};
+
+/* --- ending --------------------------------------------------------------- */
+
+static bool is_down(const struct source *s)
+{
+	switch (source_state(s)) {
+	case SOURCE_STARTING:
+	case SOURCE_READY:
+	case SOURCE_STOPPING:
+		return false;
+	case SOURCE_STOPPED:
+	case SOURCE_RESTING:
+		return true;
+	}
+	return true;
+}
+
+static void depart(struct router *r)
+{
+	struct list *next;
+	bool all_down = list_empty(&r->leaving);
+
+	for (struct list *i = r->leaving.next; i != &r->leaving; i = next) {
+		struct routed *at = LIST_ITEM(i, struct routed, link);
+
+		next = i->next;
+		if (!is_down(at->source) || !list_empty(&at->calls))
+			continue;
+		void (*gone)(void *owner, const struct err *why) = at->gone;
+		void *owner = at->gone_owner;
+		routed_free(at);
+		gone(owner, NULL);
+	}
+	for (size_t i = 0; all_down && i < r->source_count; i++)
+		all_down = is_down(r->sources[i]->source);
+	if (r->stopped && all_down) {
+		void (*stopped)(void *owner) = r->stopped;
+
+		r->stopped = NULL;
+		ev_timer_stop(r->loop, &r->departure);
+		stopped(r->stopped_owner);
+		return; /* r may be gone */
+	}
+	if (!r->stopped && list_empty(&r->leaving))
+		ev_timer_stop(r->loop, &r->departure);
+}
+
+static void on_departure(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	depart(w->data);
+}
+
+/* A source says nothing when it is down, so look until it is. */
+static void watch_departure(struct router *r)
+{
+	if (ev_is_active(&r->departure))
+		return;
+	ev_timer_init(&r->departure, on_departure, 0.0, DEPARTURE_MS / 1000.0);
+	r->departure.data = r;
+	ev_timer_start(r->loop, &r->departure);
+}
+
+void router_stop(struct router *r, void (*done)(void *owner), void *owner)
+{
+	r->stopping = true;
+	r->stopped = done;
+	r->stopped_owner = owner;
+	for (size_t i = 0; i < r->source_count; i++)
+		source_stop(r->sources[i]->source);
+	watch_departure(r);
+}
+
+/* --- adding and removing -------------------------------------------------- */
+
+static struct order *new_order(struct router *r,
+			       void (*done)(void *owner, const struct err *why),
+			       void *owner)
+{
+	struct order *o = mem_zalloc(sizeof(*o));
+
+	o->router = r;
+	o->done = done;
+	o->owner = owner;
+	list_append(&r->orders, &o->link);
+	return o;
+}
+
+static void free_order(struct order *o)
+{
+	list_remove(&o->link);
+	routed_free(o->added);
+	free(o->removed);
+	free(o);
+}
+
+/* ^[a-z0-9][a-z0-9_-]{0,23}$ and not the built-in one's. */
+static bool check_name(const char *name, struct err *e)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != len ||
+	    name[0] == '_' || name[0] == '-')
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "\"%.40s\" cannot be the name of a source: it "
+			       "takes 1 to %d of a-z, 0-9, _ and -, and starts "
+			       "with a letter or digit",
+			       name, NAME_MAX_BYTES);
+	if (strcmp(name, BUILTIN_NAME) == 0)
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "the name \"%s\" is the built-in source's",
+			       name);
+	return true;
+}
+
+static bool check_source(const struct router *r,
+			 const struct stored_source *source, struct err *e)
+{
+	if (!check_name(source->name, e))
+		return false;
+	if (router_routed(r, source->name))
+		return err_set(e, ERR_ALREADY_EXISTS,
+			       "there is a source \"%s\" already; remove it "
+			       "first, or take another name",
+			       source->name);
+	if (!source->command || !source->command[0] ||
+	    source->command[0][0] == '\0')
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "the source \"%s\" has no command",
+			       source->name);
+	if (!source->cwd || source->cwd[0] != '/')
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "the working directory \"%s\" of the source "
+			       "\"%s\" is not absolute",
+			       source->cwd ? source->cwd : "", source->name);
+	for (size_t i = 0; i < source->env_count; i++)
+		if (source->env[i].name[0] == '\0' ||
+		    strchr(source->env[i].name, '='))
+			return err_set(e, ERR_INVALID_ARGUMENT,
+				       "\"%s\" cannot be the name of an "
+				       "environment variable",
+				       source->env[i].name);
+	return true;
+}
+
+static void on_added(void *owner, const struct err *why)
+{
+	struct order *o = owner;
+	struct router *r = o->router;
+
+	if (!why) {
+		routed_append(r, o->added);
+		if (!r->stopping)
+			source_refresh(o->added->source);
+		log_info("router", "source %s added",
+			 source_name(o->added->source));
+		o->added = NULL;
+	}
+	o->done(o->owner, why);
+	free_order(o);
+}
+
+void router_source_add(struct router *r, const struct stored_source *source,
+		       void (*done)(void *owner, const struct err *why),
+		       void *owner)
+{
+	struct err e;
+
+	if (!check_source(r, source, &e)) {
+		done(owner, &e);
+		return;
+	}
+	struct order *o = new_order(r, done, owner);
+	o->added = routed_new(r, source);
+	store_source_add(r->store, source, on_added, o);
+}
+
+/* The source leaves the list at once, and the router when it is down. */
+static void let_go(struct routed *at, struct order *o)
+{
+	struct router *r = at->router;
+	size_t i = 0;
+
+	while (r->sources[i] != at)
+		i++;
+	r->source_count--;
+	memmove(&r->sources[i], &r->sources[i + 1],
+		(r->source_count - i) * sizeof(*r->sources));
+	catalogue_forget(r->catalogue, source_name(at->source));
+	router_changed(r);
+	at->gone = o->done;
+	at->gone_owner = o->owner;
+	list_append(&r->leaving, &at->link);
+	source_stop(at->source);
+	watch_departure(r);
+	lists_check(r);
+}
+
+static void on_removed(void *owner, const struct err *why)
+{
+	struct order *o = owner;
+	struct router *r = o->router;
+	struct routed *at = router_routed(r, o->removed);
+
+	if (why || !at) {
+		o->done(o->owner, why);
+	} else {
+		log_info("router", "source %s removed", o->removed);
+		let_go(at, o);
+	}
+	free_order(o);
+}
+
+void router_source_remove(struct router *r, const char *name,
+			  void (*done)(void *owner, const struct err *why),
+			  void *owner)
+{
+	struct routed *at = router_routed(r, name);
+	struct err e;
+
+	if (!at) {
+		err_set(&e, ERR_NOT_FOUND, "there is no source \"%.40s\"",
+			name);
+		done(owner, &e);
+		return;
+	}
+	if (at == r->sources[0]) {
+		err_set(&e, ERR_INVALID_ARGUMENT,
+			"the source \"%s\" is part of the program", name);
+		done(owner, &e);
+		return;
+	}
+	struct order *o = new_order(r, done, owner);
+	o->removed = mem_text(name);
+	store_source_remove(r->store, name, on_removed, o);
+}
+
+void router_free_sources(struct router *r)
+{
+	while (!list_empty(&r->orders))
+		free_order(LIST_ITEM(r->orders.next, struct order, link));
+	while (!list_empty(&r->leaving))
+		routed_free(LIST_ITEM(r->leaving.next, struct routed, link));
+	for (size_t i = 0; i < r->source_count; i++)
+		routed_free(r->sources[i]);
+	free(r->sources);
+	ev_timer_stop(r->loop, &r->departure);
+}

@@ -1,0 +1,94 @@
+/*
+ * routing: the inside of the router, for router*.c, routed.c, calls.c,
+ * lists.c, replies.c and builtin_hub.c alone.  What everybody else needs stands
+ * in router.h.
+ */
+#ifndef SERVER_MCP_ROUTING_H
+#define SERVER_MCP_ROUTING_H
+
+#include <ev.h>
+
+#include "proto/list.h"
+#include "server/mcp/router.h"
+
+/* A source as the router sees it.  Owned by the router. */
+struct routed {
+	struct router *router;
+	struct source *source;
+	struct list calls; /* in flight there */
+	struct list link;  /* in router->leaving, once it was removed */
+	bool settled;	   /* no list waits for it: known, or it failed */
+	bool fresh;	   /* its tools were read in this life */
+	/* Of whoever removed it. */
+	void (*gone)(void *owner, const struct err *why);
+	void *gone_owner;
+};
+
+/* Owned by the daemon. */
+struct router {
+	struct ev_loop *loop;
+	struct store *store;
+	struct sessions *sessions;
+	struct router_options options;
+	char *data_dir;
+	char *log_dir;
+	int64_t started_ms;
+	struct catalogue *catalogue;
+
+	struct routed **sources; /* in their order, the built-in one first */
+	size_t source_count;
+	struct list leaving; /* struct routed; they are being ended */
+	struct list orders;  /* what the store was asked to add or remove */
+	struct ev_timer departure; /* runs while something is being ended */
+	void (*loaded)(void *owner, const struct err *why);
+	void *loaded_owner;
+	void (*stopped)(void *owner);
+	void *stopped_owner;
+	bool stopping;
+
+	struct list calls;	 /* struct call, in flight in any source */
+	struct list parked;	 /* requests that wait for the first list */
+	struct list waiters;	 /* whoever waits for it */
+	struct ev_timer changed; /* runs while list_changed is to be told */
+
+	int level; /* sources were told this mcp_level; -1: none */
+	unsigned in_flight;
+	uint64_t requests;
+	uint64_t errors;
+};
+
+/* --- router.c ------------------------------------------------------------- */
+
+/* Handle a request.  waited: it has waited for the first list already. */
+void router_dispatch(struct router *r, struct session *s,
+		     const struct jsonrpc *m, const char *source, bool waited);
+
+/* A notification of a source that is nobody's. */
+void router_notice(struct routed *from, const struct jsonrpc *m);
+
+/* The tools have changed: clients are told soon, once for all changes. */
+void router_changed(struct router *r);
+
+/* --- routed.c ------------------------------------------------------------- */
+
+/* A source that is not yet among the others. */
+struct routed *routed_new(struct router *r, const struct stored_source *stored);
+
+/* Put it behind the others. */
+void routed_append(struct router *r, struct routed *at);
+
+/* End it at once and release; at may be NULL, and has no calls. */
+void routed_free(struct routed *at);
+
+/* The built-in source, before any other. */
+void router_add_builtin(struct router *r);
+
+/* NULL when there is none. */
+struct routed *router_routed(const struct router *r, const char *name);
+
+/* --- router_sources.c ----------------------------------------------------- */
+
+/* Release all sources and what is on the way to the store. */
+void router_free_sources(struct router *r);
+
+#endif
