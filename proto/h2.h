@@ -35,6 +35,8 @@ enum h2_error {
 	H2_REFUSED_STREAM = 0x7,
 	H2_CANCEL = 0x8,
 	H2_ENHANCE_YOUR_CALM = 0xb,
+	/* Never on the wire: the connection ended under the stream. */
+	H2_LOST = 0x7fffffff,
 };
 
 struct h2_header {
@@ -65,8 +67,10 @@ struct h2_stream_events {
 	/* The queue for this stream fell below its low mark after h2_queued()
 	 * had passed the high one. */
 	void (*drained)(void *owner);
-	/* The stream is gone, by any cause; h2_error as on the wire.  s must
-	 * not be used once this has returned.  Always called, once. */
+	/* The stream is gone, by any cause; h2_error as on the wire, or
+	 * H2_LOST.  A request that never left was H2_REFUSED_STREAM, as if the
+	 * peer had said so.  s must not be used once this has returned.
+	 * Always called, once. */
 	void (*closed)(void *owner, uint32_t h2_error);
 };
 
@@ -78,7 +82,9 @@ struct h2_events {
 	/* The peer takes no new streams (GOAWAY).  May be NULL. */
 	void (*goaway)(void *owner);
 	/* The connection is over; every stream has had its .closed.  The owner
-	 * calls h2_free(). */
+	 * calls h2_free().  why->reason: ERR_NONE after a drain by either
+	 * side, and when a client left that waited for nothing; ERR_LOST;
+	 * ERR_PROTOCOL or ERR_OVERLOADED when a rule or a limit was broken. */
 	void (*down)(void *owner, const struct err *why);
 };
 
@@ -93,10 +99,12 @@ struct h2_limits {
 	uint32_t window_stream_bytes; /* what it may grow to */
 	uint32_t window_connection_bytes;
 	uint32_t resets_burst, resets_per_s; /* received */
-	uint32_t faults;		     /* streams we had to reset */
-	uint32_t idle_frames_per_s;	     /* frames without progress */
-	uint32_t settings_per_s;	     /* and pings */
-	uint32_t preface_ms;	 /* until SETTINGS arrived and was acked */
+	uint32_t faults; /* streams we had to reset; as many more per minute */
+	uint32_t idle_frames_per_s; /* frames without progress */
+	uint32_t settings_per_s;    /* and pings */
+	/* Until SETTINGS arrived and ours were acked; also for a header block
+	 * to be complete. */
+	uint32_t preface_ms;
 	uint32_t stall_ms;	 /* queued output without progress */
 	size_t queue_high_bytes; /* of one stream; see .drained */
 	size_t queue_low_bytes;
@@ -141,6 +149,9 @@ void h2_send(struct h2_stream *s);
 /* Bytes in the queue and not yet framed. */
 size_t h2_queued(const struct h2_stream *s);
 
+/* Has the queue passed its high mark, so that .drained is still to come? */
+bool h2_full(const struct h2_stream *s);
+
 /* Client: the request is complete once the queue is empty. */
 void h2_end(struct h2_stream *s);
 
@@ -170,7 +181,9 @@ size_t h2_queued_all(const struct h2 *h);
  * the last is done. */
 void h2_drain(struct h2 *h);
 
-/* Write what is queued now, as far as the kernel takes it. */
+/* Write what is queued now, as far as windows and the kernel take it; for a
+ * program about to exit.  True when all of it is out.  Streams that end by it
+ * get .closed; nothing else comes up. */
 bool h2_flush(struct h2 *h);
 
 /* Close at once; streams get .closed unless called from inside .down.  h may

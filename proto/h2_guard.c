@@ -1,0 +1,175 @@
+#include "proto/h2_internal.h"
+
+enum { MS_PER_S = 1000, FAULTS_REFILL_S = 60 };
+
+/* One token; false when there is none. */
+static bool take(struct h2 *h, struct h2_rate *r, double burst, double per_s)
+{
+	ev_tstamp now = ev_now(h->loop);
+
+	r->left += (now - r->at) * per_s;
+	if (r->left > burst)
+		r->left = burst;
+	r->at = now;
+	if (r->left < 1)
+		return false;
+	r->left -= 1;
+	return true;
+}
+
+static void calm(struct h2 *h, const char *why)
+{
+	h2_doom(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_OVERLOADED, why);
+}
+
+static void give_up(struct h2 *h, uint32_t error, const char *why)
+{
+	h2_enter(h);
+	h2_doom(h, error, ERR_PROTOCOL, why);
+	h2_leave(h);
+}
+
+static void on_handshake(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	give_up(w->data, NGHTTP2_SETTINGS_TIMEOUT,
+		"the other side did not finish the HTTP/2 handshake in time");
+}
+
+static void on_block(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	give_up(w->data, NGHTTP2_PROTOCOL_ERROR,
+		"the other side did not finish a header block in time");
+}
+
+static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	h2_guard_drain_end(w->data);
+}
+
+void h2_guard_init(struct h2 *h)
+{
+	struct h2_guard *g = &h->guard;
+	double patience_s = (double)h->limits.preface_ms / MS_PER_S;
+
+	g->idle = (struct h2_rate){h->limits.idle_frames_per_s, 0};
+	g->settings = (struct h2_rate){h->limits.settings_per_s, 0};
+	g->faults = (struct h2_rate){h->limits.faults, 0};
+	ev_timer_init(&g->handshake, on_handshake, patience_s, 0);
+	ev_timer_init(&g->block, on_block, 0, patience_s);
+	ev_timer_init(&g->drain, on_drain, 0, patience_s);
+	g->handshake.data = h;
+	g->block.data = h;
+	g->drain.data = h;
+	/* The loop's clock stands still while the program does other things;
+	 * a timer counted from there would run out too early. */
+	ev_now_update(h->loop);
+	ev_timer_start(h->loop, &g->handshake);
+}
+
+void h2_guard_idle(struct h2 *h)
+{
+	if (!take(h, &h->guard.idle, h->limits.idle_frames_per_s,
+		  h->limits.idle_frames_per_s))
+		calm(h, "the other side floods us with idle frames");
+}
+
+void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd)
+{
+	switch (hd->type) {
+	case NGHTTP2_DATA:	   /* empty ones are counted when complete */
+	case NGHTTP2_HEADERS:	   /* bounded by streams, bytes and fields */
+	case NGHTTP2_CONTINUATION: /* bounded by nghttp2 */
+		return;
+	case NGHTTP2_RST_STREAM: /* a server has nghttp2 count them */
+		if (!h->server)
+			h2_guard_idle(h);
+		return;
+	case NGHTTP2_SETTINGS:
+	case NGHTTP2_PING:
+		if (!take(h, &h->guard.settings, h->limits.settings_per_s,
+			  h->limits.settings_per_s))
+			calm(h, "the other side floods us with settings or "
+				"pings");
+		return;
+	default: /* priorities, window updates, and what nobody knows */
+		h2_guard_idle(h);
+	}
+}
+
+void h2_guard_sent(struct h2 *h, const nghttp2_frame *frame)
+{
+	if (frame->hd.type == NGHTTP2_DATA) {
+		/* It earns two window updates, stream and connection. */
+		h->guard.idle.left += 2;
+		return;
+	}
+	if (frame->hd.type != NGHTTP2_RST_STREAM)
+		return;
+	if (frame->hd.stream_id == h->block.stream_id)
+		h->block.open = false;
+	const struct h2_stream *s = nghttp2_session_get_stream_user_data(
+		h->session, frame->hd.stream_id);
+	uint32_t error = frame->rst_stream.error_code;
+	/* A reset that nghttp2 answers a fault with opens a place for the next
+	 * stream while our work on this one may go on (CVE-2025-8671). */
+	if (error == NGHTTP2_NO_ERROR ||
+	    (s && s->resetting &&
+	     (error == NGHTTP2_CANCEL || error == NGHTTP2_REFUSED_STREAM)))
+		return;
+	if (!take(h, &h->guard.faults, h->limits.faults,
+		  (double)h->limits.faults / FAULTS_REFILL_S))
+		calm(h, "the other side breaks too many streams");
+}
+
+void h2_guard_settings(struct h2 *h, bool ack)
+{
+	struct h2_guard *g = &h->guard;
+
+	if (ack)
+		g->settings_acked = true;
+	else
+		g->settings_came = true;
+	if (g->settings_acked && g->settings_came)
+		ev_timer_stop(h->loop, &g->handshake);
+}
+
+void h2_guard_read(struct h2 *h)
+{
+	struct h2_guard *g = &h->guard;
+
+	if (!h->block.open)
+		ev_timer_stop(h->loop, &g->block);
+	else if (g->block_began)
+		ev_timer_again(h->loop, &g->block);
+	g->block_began = false;
+}
+
+void h2_guard_drain_begin(struct h2 *h)
+{
+	ev_timer_again(h->loop, &h->guard.drain);
+}
+
+void h2_guard_drain_end(struct h2 *h)
+{
+	if (!ev_is_active(&h->guard.drain))
+		return;
+	ev_timer_stop(h->loop, &h->guard.drain);
+	nghttp2_submit_goaway(
+		h->session, NGHTTP2_FLAG_NONE,
+		nghttp2_session_get_last_proc_stream_id(h->session),
+		NGHTTP2_NO_ERROR, NULL, 0);
+	h2_wake(h);
+}
+
+void h2_guard_stop(struct h2 *h)
+{
+	ev_timer_stop(h->loop, &h->guard.handshake);
+	ev_timer_stop(h->loop, &h->guard.block);
+	ev_timer_stop(h->loop, &h->guard.drain);
+}
