@@ -232,10 +232,12 @@ void envelope_encode_goodbye(struct buf *to,
 			     Executor__Mcp__V1__Goodbye__Reason reason,
 			     const char *text)
 {
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
-	envelope_goodbye_t goodbye = EXECUTOR__MCP__V1__GOODBYE__INIT;
+	envelope_t envelope;
+	envelope_goodbye_t goodbye;
 	char *clean = protobuf_text(text);
 
+	executor__mcp__v1__envelope__init(&envelope);
+	executor__mcp__v1__goodbye__init(&goodbye);
 	goodbye.reason = reason;
 	goodbye.text = clean;
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE;

@@ -4,7 +4,9 @@
  * protobuf-c amplifies hostile input up to fifty-fold and checks no UTF-8: it
  * unpacks here only into an arena with a cap, and its strings are checked
  * then.  What we emit as a `string` and did not make ourselves goes through
- * protobuf_text() first, or another reader refuses the whole message.
+ * protobuf_text() first, or another reader refuses the whole message.  Structs
+ * are initialised by the generated x__init(): the macros X__INIT cast const
+ * away, which clang refuses with our flags.
  */
 #ifndef PROTO_PROTOBUF_H
 #define PROTO_PROTOBUF_H

@@ -51,13 +51,15 @@ static void assert_same(struct buf *ours, struct buf *theirs)
 static void a_message_by_hand_is_the_same_bytes(void **state)
 {
 	static const size_t lengths[] = {0, 1, 127, 128, 16384, 300000};
-	Executor__Mcp__V1__Message m = EXECUTOR__MCP__V1__MESSAGE__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	Executor__Mcp__V1__Message m;
+	envelope_t envelope;
 	char *json = mem_zalloc(300000);
 	struct buf ours = {0};
 	struct buf theirs = {0};
 
 	(void)state;
+	executor__mcp__v1__message__init(&m);
+	executor__mcp__v1__envelope__init(&envelope);
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_MESSAGE;
 	envelope.message = &m;
 	for (size_t i = 0; i < NUMBERS * NUMBERS * 2; i++) {
@@ -78,12 +80,14 @@ static void a_message_by_hand_is_the_same_bytes(void **state)
 
 static void a_chunk_by_hand_is_the_same_bytes(void **state)
 {
-	Executor__Mcp__V1__Chunk c = EXECUTOR__MCP__V1__CHUNK__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	Executor__Mcp__V1__Chunk c;
+	envelope_t envelope;
 	struct buf ours = {0};
 	struct buf theirs = {0};
 
 	(void)state;
+	executor__mcp__v1__chunk__init(&c);
+	executor__mcp__v1__envelope__init(&envelope);
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_CHUNK;
 	envelope.chunk = &c;
 	for (size_t i = 0; i < NUMBERS * NUMBERS * 2; i++) {
@@ -104,12 +108,14 @@ static void a_chunk_by_hand_is_the_same_bytes(void **state)
 
 static void an_ack_by_hand_is_the_same_bytes(void **state)
 {
-	Executor__Mcp__V1__Ack ack = EXECUTOR__MCP__V1__ACK__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	Executor__Mcp__V1__Ack ack;
+	envelope_t envelope;
 	struct buf ours = {0};
 	struct buf theirs = {0};
 
 	(void)state;
+	executor__mcp__v1__ack__init(&ack);
+	executor__mcp__v1__envelope__init(&envelope);
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_ACK;
 	envelope.ack = &ack;
 	for (size_t i = 0; i < NUMBERS; i++) {
@@ -196,12 +202,14 @@ static enum reason verdict_on(const envelope_t *envelope)
 
 static void a_hello_is_checked(void **state)
 {
-	envelope_hello_t good = EXECUTOR__MCP__V1__HELLO__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	envelope_hello_t good;
+	envelope_t envelope;
 	uint64_t pending[] = {5, 0};
 	envelope_hello_t h;
 
 	(void)state;
+	executor__mcp__v1__hello__init(&good);
+	executor__mcp__v1__envelope__init(&envelope);
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_HELLO;
 	envelope.hello = &h;
 	good.protocol_min = 1;
@@ -236,12 +244,14 @@ static void a_hello_is_checked(void **state)
 
 static void a_hello_holds_so_many_pending_and_no_more(void **state)
 {
-	envelope_hello_t h = EXECUTOR__MCP__V1__HELLO__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	envelope_hello_t h;
+	envelope_t envelope;
 	uint64_t *pending =
 		mem_alloc((ENVELOPE_PENDING_MAX + 1) * sizeof(*pending));
 
 	(void)state;
+	executor__mcp__v1__hello__init(&h);
+	executor__mcp__v1__envelope__init(&envelope);
 	for (uint64_t i = 0; i <= ENVELOPE_PENDING_MAX; i++)
 		pending[i] = i + 1;
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_HELLO;
@@ -259,13 +269,16 @@ static void a_hello_holds_so_many_pending_and_no_more(void **state)
 
 static void a_welcome_is_checked(void **state)
 {
-	envelope_welcome_t good = EXECUTOR__MCP__V1__WELCOME__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
-	envelope_verdict_t verdict = EXECUTOR__MCP__V1__VERDICT__INIT;
+	envelope_welcome_t good;
+	envelope_t envelope;
+	envelope_verdict_t verdict;
 	envelope_verdict_t *verdicts[] = {&verdict};
 	envelope_welcome_t w;
 
 	(void)state;
+	executor__mcp__v1__welcome__init(&good);
+	executor__mcp__v1__envelope__init(&envelope);
+	executor__mcp__v1__verdict__init(&verdict);
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_WELCOME;
 	envelope.welcome = &w;
 	good.protocol = 1;
@@ -293,17 +306,18 @@ static void a_welcome_is_checked(void **state)
 /* From few to as many as there may be: the arena must have room for each. */
 static void a_welcome_with_any_number_of_verdicts_fits(void **state)
 {
-	envelope_welcome_t w = EXECUTOR__MCP__V1__WELCOME__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	envelope_welcome_t w;
+	envelope_t envelope;
 	envelope_verdict_t *verdict =
 		mem_alloc(ENVELOPE_PENDING_MAX * sizeof(*verdict));
 	envelope_verdict_t **verdicts =
 		mem_alloc(ENVELOPE_PENDING_MAX * sizeof(*verdicts));
 
 	(void)state;
+	executor__mcp__v1__welcome__init(&w);
+	executor__mcp__v1__envelope__init(&envelope);
 	for (uint64_t i = 0; i < ENVELOPE_PENDING_MAX; i++) {
-		verdict[i] =
-			(envelope_verdict_t)EXECUTOR__MCP__V1__VERDICT__INIT;
+		executor__mcp__v1__verdict__init(&verdict[i]);
 		verdict[i].sequence = i + 1;
 		verdict[i].state =
 			EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE;

@@ -27,7 +27,7 @@ static void *unpack(struct arena *a, const ProtobufCMessageDescriptor *type,
 
 static void a_message_comes_back_as_it_went(void **state)
 {
-	Executor__Admin__V1__Source source = EXECUTOR__ADMIN__V1__SOURCE__INIT;
+	Executor__Admin__V1__Source source;
 	Executor__Admin__V1__Source *back;
 	char *names[] = {(char[]){"A"}, (char[]){""}, (char[]){"\xc3\xa9"}};
 	struct arena a = {0};
@@ -35,6 +35,7 @@ static void a_message_comes_back_as_it_went(void **state)
 	struct err e;
 
 	(void)state;
+	executor__admin__v1__source__init(&source);
 	source.name = (char[]){"everything"};
 	source.pid = -1;
 	source.cwd = protobuf_bytes(slice_of("/a\xff"));
@@ -68,12 +69,12 @@ static void no_bytes_are_an_empty_message(void **state)
 
 static void a_framed_message_stands_behind_its_prefix(void **state)
 {
-	Executor__Admin__V1__RemoveSourceRequest m =
-		EXECUTOR__ADMIN__V1__REMOVE_SOURCE_REQUEST__INIT;
+	Executor__Admin__V1__RemoveSourceRequest m;
 	static const char want[] = "kept\0\0\0\0\5\x0a\3abc";
 	struct buf b = {0};
 
 	(void)state;
+	executor__admin__v1__remove_source_request__init(&m);
 	m.name = (char[]){"abc"};
 	buf_append_text(&b, "kept");
 	protobuf_pack_framed(&b, &m.base);
@@ -222,12 +223,12 @@ static void an_arena_keeps_little_when_reset(void **state)
 	struct buf b = {0};
 	struct arena a = {0};
 	char *data = mem_zalloc(LARGE);
-	Executor__Mcp__V1__CallResponse m =
-		EXECUTOR__MCP__V1__CALL_RESPONSE__INIT;
+	Executor__Mcp__V1__CallResponse m;
 	Executor__Mcp__V1__CallResponse *first;
 	Executor__Mcp__V1__CallResponse *second;
 
 	(void)state;
+	executor__mcp__v1__call_response__init(&m);
 	m.json = protobuf_bytes((struct slice){data, LARGE});
 	protobuf_pack(&b, &m.base);
 	first = protobuf_unpack(&a,
