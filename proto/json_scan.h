@@ -19,7 +19,7 @@ struct json_scan {
 	const char *at;
 	const char *end;
 	const char *text; /* where offsets count from */
-	bool escaped;	  /* the last string read holds a backslash */
+	bool escaped;	  /* the last key read holds a backslash */
 };
 
 static inline struct json_scan json_scan_of(struct slice text)
@@ -30,12 +30,19 @@ static inline struct json_scan json_scan_of(struct slice text)
 	return (struct json_scan){start, start + text.len, start, false};
 }
 
+/* The first byte from at on that is no white space, or end. */
+static inline const char *json_space_end(const char *at, const char *end)
+{
+	while (at < end && (unsigned char)*at <= ' ' &&
+	       (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+		at++;
+	return at;
+}
+
 /* White space, if any. */
 static inline void json_scan_space(struct json_scan *s)
 {
-	while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' ||
-				  *s->at == '\r' || *s->at == '\t'))
-		s->at++;
+	s->at = json_space_end(s->at, s->end);
 }
 
 /* The byte under the cursor, if it is that one. */

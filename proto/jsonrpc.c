@@ -24,10 +24,17 @@ static enum member name_member(struct slice key, bool escaped)
 {
 	enum member i = 0;
 
-	while (i < MEMBERS && !(escaped ? json_key_is(key, names[i].ptr)
-					: slice_equal(key, names[i])))
+	if (escaped) {
+		while (i < MEMBERS && !json_key_is(key, names[i].ptr))
+			i++;
+		return i;
+	}
+	/* No two of the names have both a length and a first byte in common,
+	 * so one comparison of all bytes is enough. */
+	while (i < MEMBERS &&
+	       (key.len != names[i].len || key.ptr[0] != names[i].ptr[0]))
 		i++;
-	return i;
+	return i < MEMBERS && slice_equal(key, names[i]) ? i : MEMBERS;
 }
 
 static bool read_member(struct json_scan *s, struct found *f, struct err *e)
