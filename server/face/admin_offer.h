@@ -1,0 +1,21 @@
+/*
+ * admin_offer: a source that someone wants to add, checked.
+ *
+ * No I/O: from an AddSourceRequest to what the store keeps.
+ */
+#ifndef SERVER_FACE_ADMIN_OFFER_H
+#define SERVER_FACE_ADMIN_OFFER_H
+
+#include <stdbool.h>
+
+#include "server/face/admin_view.h"
+#include "server/store/store.h"
+
+struct err;
+
+/* Fill *stored, in memory of the view.  ERR_INVALID_ARGUMENT says what is
+ * wrong with it. */
+bool offer_read(const Executor__Admin__V1__AddSourceRequest *asked,
+		struct view *v, struct stored_source *stored, struct err *e);
+
+#endif

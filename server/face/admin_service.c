@@ -1,0 +1,439 @@
+#include "server/face/admin_service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/envelope.h"
+#include "proto/err.h"
+#include "proto/list.h"
+#include "proto/mem.h"
+#include "proto/protobuf.h"
+#include "server/face/admin_offer.h"
+#include "server/face/admin_view.h"
+#include "server/face/call.h"
+#include "server/face/service.h"
+#include "server/mcp/catalogue.h"
+#include "server/mcp/router.h"
+#include "server/mcp/session.h"
+
+/* An AddSource carries a whole environment. */
+enum { REQUEST_BYTES = 4 * 1024 * 1024 };
+
+struct admin {
+	struct router *router;
+	struct sessions *sessions;
+	const struct admin_events *events;
+	void *owner;
+	struct arena arena;
+	struct list waits; /* of struct wait */
+};
+
+/* A call whose answer takes time.  Owned by admin, in its list, until what it
+ * waits for has come; the call may be gone before that. */
+struct wait {
+	struct admin *admin;
+	struct list link;
+	struct call *call; /* NULL: the client has gone */
+	/* Settles the call. */
+	struct fate *(*answer)(struct wait *w);
+	char *name;
+	char *source;
+	bool listed;	   /* waits for the tools, and can be forgotten */
+	struct fate *fate; /* settled before it had to wait */
+	bool waiting;
+};
+
+/* --- waiting -------------------------------------------------------------- */
+
+static struct wait *wait_new(struct admin *a, struct call *c,
+			     struct fate *(*answer)(struct wait *w),
+			     const char *name, const char *source)
+{
+	struct wait *w = mem_zalloc(sizeof(*w));
+
+	w->admin = a;
+	w->call = c;
+	w->answer = answer;
+	w->name = mem_text(name);
+	w->source = mem_text(source);
+	list_append(&a->waits, &w->link);
+	return w;
+}
+
+static void wait_free(struct wait *w)
+{
+	list_remove(&w->link);
+	free(w->name);
+	free(w->source);
+	free(w);
+}
+
+static void on_wait_closed(void *owner)
+{
+	struct wait *w = owner;
+
+	w->call = NULL;
+	/* The store's answer cannot be called off; the router's can. */
+	if (!w->listed)
+		return;
+	router_forget_listed(w->admin->router, w);
+	wait_free(w);
+}
+
+static const struct call_events wait_events = {.closed = on_wait_closed};
+
+/* What it waited for has come, perhaps at once. */
+static void on_done(void *owner, const struct err *why)
+{
+	struct wait *w = owner;
+
+	if (w->call)
+		w->fate = why ? call_fail(w->call, why) : w->answer(w);
+	if (w->waiting)
+		wait_free(w);
+}
+
+static void on_listed(void *owner)
+{
+	on_done(owner, NULL);
+}
+
+/* The work has begun. */
+static struct fate *wait_begin(struct wait *w)
+{
+	struct fate *fate = w->fate;
+
+	if (!fate) {
+		w->waiting = true;
+		return call_later(w->call, &wait_events, w);
+	}
+	wait_free(w);
+	return fate;
+}
+
+static struct fate *wait_listed(struct wait *w)
+{
+	w->listed = true;
+	router_when_listed(w->admin->router, on_listed, w);
+	return wait_begin(w);
+}
+
+/* --- status --------------------------------------------------------------- */
+
+static void add_counters(struct admin *a, const struct admin_facts *facts,
+			 Executor__Admin__V1__Counters *to)
+{
+	to->connections = facts->connections;
+	to->streams = facts->streams;
+	to->requests_in_flight = sessions_in_flight(a->sessions);
+	to->requests = router_requests(a->router);
+	to->errors = router_errors(a->router);
+}
+
+static struct fate *on_get_status(void *service, struct call *c,
+				  struct slice request)
+{
+	struct admin *a = service;
+	Executor__Admin__V1__GetStatusResponse r =
+		EXECUTOR__ADMIN__V1__GET_STATUS_RESPONSE__INIT;
+	Executor__Admin__V1__Counters counters =
+		EXECUTOR__ADMIN__V1__COUNTERS__INIT;
+	struct admin_facts facts = {0};
+	struct view v;
+
+	(void)request; /* it has no fields */
+	view_init(&v);
+	a->events->facts(a->owner, &facts);
+	add_counters(a, &facts, &counters);
+	r.pid = getpid();
+	r.epoch = facts.epoch;
+	r.instance = protobuf_bytes((struct slice){(const char *)facts.instance,
+						   ENVELOPE_ID_BYTES});
+	r.version = view_text(&v, EXECUTOR_VERSION);
+	r.data_dir = protobuf_bytes(slice_of(facts.data_dir));
+	r.unix_socket = protobuf_bytes(slice_of(facts.socket));
+	r.tcp_url = view_text(&v, facts.tcp_url);
+	r.uptime_s = facts.uptime_s;
+	r.sessions = view_sessions(&v, a->sessions, &r.n_sessions);
+	r.sources = view_sources(&v, a->router, &r.n_sources);
+	r.tools = (uint32_t)catalogue_count(router_catalogue(a->router));
+	r.counters = &counters;
+	r.draining = facts.draining;
+	struct fate *fate = call_reply(c, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *on_drain(void *service, struct call *c,
+			     struct slice request)
+{
+	struct admin *a = service;
+	Executor__Admin__V1__DrainResponse r =
+		EXECUTOR__ADMIN__V1__DRAIN_RESPONSE__INIT;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__DrainRequest *asked = protobuf_unpack(
+		&a->arena, &executor__admin__v1__drain_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	r.pid = getpid();
+	struct fate *fate = call_reply(c, &r.base);
+	a->events->drain(a->owner, asked->timeout_ms);
+	return fate;
+}
+
+/* --- sources -------------------------------------------------------------- */
+
+static struct fate *on_list_sources(void *service, struct call *c,
+				    struct slice request)
+{
+	struct admin *a = service;
+	Executor__Admin__V1__ListSourcesResponse r =
+		EXECUTOR__ADMIN__V1__LIST_SOURCES_RESPONSE__INIT;
+	struct view v;
+
+	(void)request; /* it has no fields */
+	view_init(&v);
+	r.sources = view_sources(&v, a->router, &r.n_sources);
+	struct fate *fate = call_reply(c, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *fail_no_source(struct call *c, const char *name)
+{
+	struct err e;
+
+	err_set(&e, ERR_NOT_FOUND, "no source is called %.64s", name);
+	return call_fail(c, &e);
+}
+
+static struct fate *on_get_source(void *service, struct call *c,
+				  struct slice request)
+{
+	struct admin *a = service;
+	Executor__Admin__V1__GetSourceResponse r =
+		EXECUTOR__ADMIN__V1__GET_SOURCE_RESPONSE__INIT;
+	struct view v;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__GetSourceRequest *asked = protobuf_unpack(
+		&a->arena, &executor__admin__v1__get_source_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	const struct source *s = router_source(a->router, asked->name);
+	if (!s)
+		return fail_no_source(c, asked->name);
+	view_init(&v);
+	r.source = view_source(&v, s);
+	struct fate *fate = call_reply(c, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *answer_added(struct wait *w)
+{
+	Executor__Admin__V1__AddSourceResponse r =
+		EXECUTOR__ADMIN__V1__ADD_SOURCE_RESPONSE__INIT;
+	const struct source *s = router_source(w->admin->router, w->name);
+	struct view v;
+
+	if (!s) /* removed again by someone quicker */
+		return fail_no_source(w->call, w->name);
+	view_init(&v);
+	r.source = view_source(&v, s);
+	struct fate *fate = call_reply(w->call, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *on_add_source(void *service, struct call *c,
+				  struct slice request)
+{
+	struct admin *a = service;
+	struct stored_source stored;
+	struct fate *fate;
+	struct view v;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__AddSourceRequest *asked = protobuf_unpack(
+		&a->arena, &executor__admin__v1__add_source_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	view_init(&v);
+	if (offer_read(asked, &v, &stored, &e)) {
+		struct wait *w = wait_new(a, c, answer_added, stored.name, "");
+
+		router_source_add(a->router, &stored, on_done, w);
+		fate = wait_begin(w);
+	} else {
+		fate = call_fail(c, &e);
+	}
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *answer_removed(struct wait *w)
+{
+	Executor__Admin__V1__RemoveSourceResponse r =
+		EXECUTOR__ADMIN__V1__REMOVE_SOURCE_RESPONSE__INIT;
+
+	return call_reply(w->call, &r.base);
+}
+
+static struct fate *on_remove_source(void *service, struct call *c,
+				     struct slice request)
+{
+	struct admin *a = service;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__RemoveSourceRequest *asked = protobuf_unpack(
+		&a->arena,
+		&executor__admin__v1__remove_source_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	struct wait *w = wait_new(a, c, answer_removed, asked->name, "");
+	router_source_remove(a->router, w->name, on_done, w);
+	return wait_begin(w);
+}
+
+/* --- tools ---------------------------------------------------------------- */
+
+static struct fate *answer_tools(struct wait *w)
+{
+	Executor__Admin__V1__ListToolsResponse r =
+		EXECUTOR__ADMIN__V1__LIST_TOOLS_RESPONSE__INIT;
+	struct view v;
+
+	view_init(&v);
+	r.tools = view_tools(&v, router_catalogue(w->admin->router), w->source,
+			     &r.n_tools);
+	struct fate *fate = call_reply(w->call, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *on_list_tools(void *service, struct call *c,
+				  struct slice request)
+{
+	struct admin *a = service;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__ListToolsRequest *asked = protobuf_unpack(
+		&a->arena, &executor__admin__v1__list_tools_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	if (asked->source[0] != '\0' &&
+	    !router_source(a->router, asked->source))
+		return fail_no_source(c, asked->source);
+	return wait_listed(wait_new(a, c, answer_tools, "", asked->source));
+}
+
+static const struct catalogue_tool *find_tool(const struct wait *w)
+{
+	const struct catalogue *all = router_catalogue(w->admin->router);
+
+	if (w->source[0] != '\0')
+		return catalogue_find_own(all, w->source, slice_of(w->name));
+	return catalogue_find(all, slice_of(w->name));
+}
+
+static struct fate *answer_tool(struct wait *w)
+{
+	Executor__Admin__V1__GetToolResponse r =
+		EXECUTOR__ADMIN__V1__GET_TOOL_RESPONSE__INIT;
+	const struct catalogue_tool *t = find_tool(w);
+	struct view v;
+	struct err e;
+
+	if (!t) {
+		err_set(&e, ERR_NOT_FOUND, "no tool is called %.128s%s%.64s",
+			w->name, w->source[0] != '\0' ? " in source " : "",
+			w->source);
+		return call_fail(w->call, &e);
+	}
+	view_init(&v);
+	r.tool = view_tool(&v, t);
+	struct fate *fate = call_reply(w->call, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *on_get_tool(void *service, struct call *c,
+				struct slice request)
+{
+	struct admin *a = service;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__GetToolRequest *asked = protobuf_unpack(
+		&a->arena, &executor__admin__v1__get_tool_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	if (asked->source[0] != '\0' &&
+	    !router_source(a->router, asked->source))
+		return fail_no_source(c, asked->source);
+	struct wait *w =
+		wait_new(a, c, answer_tool, asked->name, asked->source);
+	if (!find_tool(w))
+		return wait_listed(w);
+	w->fate = answer_tool(w);
+	return wait_begin(w);
+}
+
+/* --- the table ------------------------------------------------------------ */
+
+static const struct method methods[] = {
+	{.name = "GetStatus", .unary = on_get_status},
+	{.name = "ListSources", .unary = on_list_sources},
+	{.name = "GetSource", .unary = on_get_source},
+	{.name = "AddSource", .unary = on_add_source},
+	{.name = "RemoveSource", .unary = on_remove_source},
+	{.name = "ListTools", .unary = on_list_tools},
+	{.name = "GetTool", .unary = on_get_tool},
+	{.name = "Drain", .unary = on_drain},
+};
+
+struct admin *admin_new(struct services *services, struct router *router,
+			struct sessions *sessions,
+			const struct admin_events *events, void *owner)
+{
+	struct admin *a = mem_zalloc(sizeof(*a));
+
+	a->router = router;
+	a->sessions = sessions;
+	a->events = events;
+	a->owner = owner;
+	list_init(&a->waits);
+	services_add(services, &(struct service){
+				       .name = "executor.admin.v1.AdminService",
+				       .methods = methods,
+				       .method_count = sizeof(methods) /
+						       sizeof(methods[0]),
+				       .limit_bytes = REQUEST_BYTES,
+				       .object = a,
+			       });
+	return a;
+}
+
+void admin_free(struct admin *a)
+{
+	if (!a)
+		return;
+	while (!list_empty(&a->waits))
+		wait_free(LIST_ITEM(a->waits.next, struct wait, link));
+	arena_finish(&a->arena);
+	free(a);
+}

@@ -1,0 +1,231 @@
+#include "server/face/admin_view.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/envelope.h"
+#include "proto/mem.h"
+#include "proto/protobuf.h"
+#include "server/mcp/catalogue.h"
+#include "server/mcp/router.h"
+#include "server/mcp/session.h"
+#include "server/mcp/source.h"
+
+/* One allocation; what it is for follows it. */
+struct piece {
+	struct list link;
+	max_align_t bytes[];
+};
+
+void view_init(struct view *v)
+{
+	list_init(&v->memory);
+}
+
+void *view_take(struct view *v, size_t len)
+{
+	struct piece *p = mem_zalloc(sizeof(*p) + len);
+
+	list_append(&v->memory, &p->link);
+	return p->bytes;
+}
+
+char *view_bytes(struct view *v, struct slice bytes)
+{
+	char *copy = view_take(v, bytes.len + 1);
+
+	if (bytes.len > 0)
+		memcpy(copy, bytes.ptr, bytes.len);
+	return copy;
+}
+
+char *view_text(struct view *v, const char *text)
+{
+	char *valid = protobuf_text(text);
+	char *copy = view_bytes(v, slice_of(valid));
+
+	free(valid);
+	return copy;
+}
+
+/* A name that a source gave may hold a NUL; a proto string may not. */
+static char *take_name(struct view *v, struct slice name)
+{
+	return view_text(v, view_bytes(v, name));
+}
+
+static void *take_array(struct view *v, size_t count)
+{
+	return view_take(v, count * sizeof(void *));
+}
+
+static ProtobufCBinaryData take_path(struct view *v, const char *text)
+{
+	struct slice path = slice_of(text);
+
+	path.ptr = view_bytes(v, path);
+	return protobuf_bytes(path);
+}
+
+static const Executor__Admin__V1__Source__State states[] = {
+	[SOURCE_STOPPED] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_STOPPED,
+	[SOURCE_STARTING] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_STARTING,
+	[SOURCE_READY] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_READY,
+	[SOURCE_RESTING] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_RESTING,
+	[SOURCE_STOPPING] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_STOPPING,
+};
+
+static size_t count_words(const char *const *words)
+{
+	size_t count = 0;
+
+	while (words && words[count])
+		count++;
+	return count;
+}
+
+static void add_command(struct view *v, Executor__Admin__V1__Source *to,
+			const char *const *command)
+{
+	to->n_command = count_words(command);
+	to->command = view_take(v, to->n_command * sizeof(*to->command));
+	for (size_t i = 0; i < to->n_command; i++)
+		to->command[i] = take_path(v, command[i]);
+}
+
+static void add_env_names(struct view *v, Executor__Admin__V1__Source *to,
+			  const char *const *names)
+{
+	to->n_env_names = count_words(names);
+	to->env_names = take_array(v, to->n_env_names);
+	for (size_t i = 0; i < to->n_env_names; i++)
+		to->env_names[i] = view_text(v, names[i]);
+}
+
+Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
+{
+	Executor__Admin__V1__Source *to = view_take(v, sizeof(*to));
+	struct source_info info = {0};
+	size_t tools = 0;
+
+	executor__admin__v1__source__init(to);
+	source_info(s, &info);
+	source_tools(s, &tools);
+	to->name = view_text(v, source_name(s));
+	to->state = states[source_state(s)];
+	add_command(v, to, info.command);
+	to->cwd = take_path(v, info.cwd ? info.cwd : "");
+	add_env_names(v, to, info.env_names);
+	to->pid = info.pid;
+	to->tools = (uint32_t)tools;
+	to->restarts = info.restarts;
+	to->last_error = view_text(v, info.last_error);
+	to->server_name = view_text(v, info.server_name);
+	to->server_version = view_text(v, info.server_version);
+	to->revision = view_text(v, info.revision);
+	to->builtin = info.builtin;
+	to->requests_in_flight = info.in_flight;
+	return to;
+}
+
+Executor__Admin__V1__Source **
+view_sources(struct view *v, const struct router *r, size_t *count)
+{
+	const struct source *s;
+	size_t total = 0;
+	size_t at = 0;
+
+	while (router_next_source(r, &at))
+		total++;
+	Executor__Admin__V1__Source **list = take_array(v, total);
+	*count = 0;
+	at = 0;
+	while ((s = router_next_source(r, &at)))
+		list[(*count)++] = view_source(v, s);
+	assert(*count == total);
+	return list;
+}
+
+static uint64_t seconds_since(int64_t then_ms)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) / 1000 : 0;
+}
+
+static Executor__Admin__V1__SessionStatus *
+view_session(struct view *v, const struct session_info *info)
+{
+	Executor__Admin__V1__SessionStatus *to = view_take(v, sizeof(*to));
+
+	executor__admin__v1__session_status__init(to);
+	to->session = protobuf_bytes(
+		(struct slice){(const char *)info->id, ENVELOPE_ID_BYTES});
+	to->client_name = view_text(v, info->client_name);
+	to->client_version = view_text(v, info->client_version);
+	to->revision = view_text(v, info->revision);
+	to->attached = info->attached;
+	to->age_s = seconds_since(info->opened_ms);
+	to->requests_in_flight = info->in_flight;
+	to->requests = info->requests;
+	return to;
+}
+
+Executor__Admin__V1__SessionStatus **
+view_sessions(struct view *v, const struct sessions *all, size_t *count)
+{
+	size_t most = sessions_count(all);
+	Executor__Admin__V1__SessionStatus **list = take_array(v, most);
+	struct session_info info;
+	size_t at = 0;
+
+	*count = 0;
+	while (*count < most && sessions_next(all, &at, &info))
+		list[(*count)++] = view_session(v, &info);
+	return list;
+}
+
+Executor__Admin__V1__Tool *view_tool(struct view *v,
+				     const struct catalogue_tool *t)
+{
+	Executor__Admin__V1__Tool *to = view_take(v, sizeof(*to));
+
+	executor__admin__v1__tool__init(to);
+	to->name = take_name(v, t->exposed);
+	to->source = view_text(v, t->source);
+	to->source_name = take_name(v, t->name);
+	to->json = protobuf_bytes(t->json);
+	return to;
+}
+
+Executor__Admin__V1__Tool **view_tools(struct view *v,
+				       const struct catalogue *c,
+				       const char *source, size_t *count)
+{
+	Executor__Admin__V1__Tool **list = take_array(v, catalogue_count(c));
+	const struct catalogue_tool *t;
+	size_t at = 0;
+
+	*count = 0;
+	while ((t = catalogue_next(c, &at))) {
+		if (source[0] != '\0' && strcmp(t->source, source) != 0)
+			continue;
+		assert(*count < catalogue_count(c));
+		list[(*count)++] = view_tool(v, t);
+	}
+	return list;
+}
+
+void view_finish(struct view *v)
+{
+	while (!list_empty(&v->memory)) {
+		struct piece *p = LIST_ITEM(v->memory.next, struct piece, link);
+
+		list_remove(&p->link);
+		free(p);
+	}
+}

@@ -1,0 +1,27 @@
+/*
+ * listener: takes connections from a listening unix socket.
+ *
+ * Only a peer whose uid is ours is let in: the kernel says who it is.  Runs
+ * out of descriptors without spinning: then it rests for a moment.  Owned by
+ * the daemon.
+ */
+#ifndef SERVER_FACE_LISTENER_H
+#define SERVER_FACE_LISTENER_H
+
+#include <stddef.h>
+
+struct ev_loop;
+struct listener;
+struct peers;
+
+/* How many connections may be open at a time. */
+enum { LISTENER_PEERS = 512 };
+
+/* Takes the listening fd, and gives every connection to peers. */
+struct listener *listener_new(struct ev_loop *loop, int fd, struct peers *peers,
+			      size_t most);
+
+/* Close the socket.  l may be NULL. */
+void listener_free(struct listener *l);
+
+#endif

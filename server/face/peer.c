@@ -1,0 +1,121 @@
+#include "server/face/peer.h"
+
+#include <ev.h>
+#include <stdlib.h>
+
+#include "proto/err.h"
+#include "proto/h2.h"
+#include "proto/list.h"
+#include "proto/log.h"
+#include "proto/mem.h"
+#include "server/face/call.h"
+
+struct peers {
+	struct ev_loop *loop;
+	struct services *services;
+	struct h2_limits limits;
+	struct list list; /* of struct peer */
+	size_t count;
+	uint64_t next;
+};
+
+/* Owned by peers, in its list. */
+struct peer {
+	struct peers *all;
+	struct list link;
+	struct h2 *h2;
+	uint64_t number;
+};
+
+static void forget(struct peer *p)
+{
+	list_remove(&p->link);
+	p->all->count--;
+	h2_free(p->h2);
+	free(p);
+}
+
+/* A request's headers are complete. */
+static void peer_on_stream(void *owner, struct h2_stream *s,
+			   const struct h2_headers *headers)
+{
+	struct peer *p = owner;
+
+	call_open(p->all->loop, p->all->services, s, headers);
+}
+
+static void peer_on_down(void *owner, const struct err *why)
+{
+	struct peer *p = owner;
+
+	if (why && why->reason != ERR_NONE)
+		log_info("peer", "n=%llu closed reason=%s %s",
+			 (unsigned long long)p->number, err_name(why->reason),
+			 why->text);
+	else
+		log_debug("peer", "n=%llu closed",
+			  (unsigned long long)p->number);
+	forget(p);
+}
+
+static const struct h2_events events = {
+	.request = peer_on_stream,
+	.down = peer_on_down,
+};
+
+struct peers *peers_new(struct ev_loop *loop, struct services *services)
+{
+	struct peers *all = mem_zalloc(sizeof(*all));
+
+	all->loop = loop;
+	all->services = services;
+	all->limits = h2_limits_local();
+	list_init(&all->list);
+	return all;
+}
+
+void peers_add(struct peers *all, int fd)
+{
+	struct peer *p = mem_zalloc(sizeof(*p));
+
+	p->all = all;
+	p->number = ++all->next;
+	list_append(&all->list, &p->link);
+	all->count++;
+	log_debug("peer", "n=%llu connected", (unsigned long long)p->number);
+	p->h2 = h2_new_server(all->loop, fd, &all->limits, &events, p);
+}
+
+size_t peers_count(const struct peers *all)
+{
+	return all->count;
+}
+
+size_t peers_streams(const struct peers *all)
+{
+	size_t count = 0;
+
+	for (struct list *l = all->list.next; l != &all->list; l = l->next)
+		count += h2_streams(LIST_ITEM(l, struct peer, link)->h2);
+	return count;
+}
+
+void peers_drain(struct peers *all)
+{
+	struct list *next;
+
+	/* One may be over, and forgotten, as soon as it drains. */
+	for (struct list *l = all->list.next; l != &all->list; l = next) {
+		next = l->next;
+		h2_drain(LIST_ITEM(l, struct peer, link)->h2);
+	}
+}
+
+void peers_free(struct peers *all)
+{
+	if (!all)
+		return;
+	while (!list_empty(&all->list))
+		forget(LIST_ITEM(all->list.next, struct peer, link));
+	free(all);
+}
