@@ -1,0 +1,342 @@
+#include "server/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/envelope.h"
+#include "proto/err.h"
+
+enum {
+	KIB = 1024,
+	/* The least that a chunk and its framing need. */
+	MESSAGE_LEAST = 64 * KIB,
+	SECONDS_MOST = 30 * 24 * 60 * 60,
+};
+
+/* Of a message: its length is 32 bits in a gRPC prefix, and stays well below.
+ */
+static const unsigned long long MESSAGE_MOST = 1024ull * KIB * KIB;
+static const unsigned long long QUEUE_MOST = 1024ull * 1024 * KIB * KIB;
+
+/* One option.  argument is NULL for a flag; fallback is NULL where there is
+ * none, and else given to set() like any other value. */
+struct option_row {
+	const char *name;
+	char letter; /* '\0': it has none */
+	const char *argument;
+	const char *env;
+	const char *fallback;
+	const char *help;
+	bool (*set)(struct config *c, const char *value, struct err *e);
+	enum config_outcome outcome;
+};
+
+static bool read_number(const char *text, unsigned long long least,
+			unsigned long long most, unsigned long long *to,
+			struct err *e)
+{
+	char *end;
+
+	errno = 0;
+	*to = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    *to < least || *to > most)
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "%.64s is no number from %llu to %llu", text,
+			       least, most);
+	return true;
+}
+
+/* Milliseconds of at most thirty days fit into 32 bits. */
+static bool read_seconds(const char *text, unsigned *to_ms, struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(text, 0, SECONDS_MOST, &n, e))
+		return false;
+	*to_ms = (unsigned)n * 1000;
+	return true;
+}
+
+static bool read_bytes(const char *text, unsigned long long most, size_t *to,
+		       struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(text, MESSAGE_LEAST, most, &n, e))
+		return false;
+	*to = (size_t)n;
+	return true;
+}
+
+static bool set_data_dir(struct config *c, const char *value, struct err *e)
+{
+	if (value[0] == '\0')
+		return err_set(e, ERR_INVALID_ARGUMENT, "the path is empty");
+	c->data_dir = value;
+	return true;
+}
+
+static bool set_ready_fd(struct config *c, const char *value, struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(value, 3, INT_MAX, &n, e))
+		return false;
+	c->ready_fd = (int)n;
+	return true;
+}
+
+static bool set_log_level(struct config *c, const char *value, struct err *e)
+{
+	if (!log_level_parse(value, &c->log_level))
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "%.64s is none of debug, info, odd, broken, off",
+			       value);
+	return true;
+}
+
+static bool set_foreground(struct config *c, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	c->foreground = true;
+	return true;
+}
+
+static bool set_message_limit(struct config *c, const char *value,
+			      struct err *e)
+{
+	return read_bytes(value, MESSAGE_MOST, &c->message_bytes, e);
+}
+
+static bool set_session_queue(struct config *c, const char *value,
+			      struct err *e)
+{
+	return read_bytes(value, QUEUE_MOST, &c->session_bytes, e);
+}
+
+static bool set_all_queues(struct config *c, const char *value, struct err *e)
+{
+	return read_bytes(value, QUEUE_MOST, &c->all_bytes, e);
+}
+
+static bool set_source_idle(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->source_idle_ms, e);
+}
+
+static bool set_detached(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->detached_ms, e);
+}
+
+static bool set_drain_timeout(struct config *c, const char *value,
+			      struct err *e)
+{
+	return read_seconds(value, &c->drain_ms, e);
+}
+
+static const struct option_row rows[] = {
+	{.name = "data-dir",
+	 .argument = "DIR",
+	 .env = "EXECUTOR_DATA_DIR",
+	 .help = "the directory to own; ~/.executor when not given",
+	 .set = set_data_dir},
+	{.name = "foreground",
+	 .help = "log to standard error instead of DIR/logs/executord.log",
+	 .set = set_foreground},
+	{.name = "log-level",
+	 .argument = "LEVEL",
+	 .fallback = "info",
+	 .help = "debug, info, odd, broken or off",
+	 .set = set_log_level},
+	{.name = "message-limit",
+	 .argument = "BYTES",
+	 .fallback = "67108864",
+	 .help = "the largest JSON-RPC message",
+	 .set = set_message_limit},
+	{.name = "session-queue",
+	 .argument = "BYTES",
+	 .fallback = "8388608",
+	 .help = "what may wait for one client that reads slowly",
+	 .set = set_session_queue},
+	{.name = "all-queues",
+	 .argument = "BYTES",
+	 .fallback = "268435456",
+	 .help = "what may wait for all clients together",
+	 .set = set_all_queues},
+	{.name = "source-idle",
+	 .argument = "S",
+	 .fallback = "600",
+	 .help = "stop a source after so many seconds without a request; "
+		 "0: never",
+	 .set = set_source_idle},
+	{.name = "detached",
+	 .argument = "S",
+	 .fallback = "60",
+	 .help = "keep a session so many seconds after its adapter was lost",
+	 .set = set_detached},
+	{.name = "drain-timeout",
+	 .argument = "S",
+	 .fallback = "10",
+	 .help = "on SIGTERM, give running requests so many seconds",
+	 .set = set_drain_timeout},
+	{.name = "ready-fd",
+	 .argument = "N",
+	 .help = "tell the process that started this one how the start went",
+	 .set = set_ready_fd},
+	{.name = "help",
+	 .letter = 'h',
+	 .help = "print this text",
+	 .outcome = CONFIG_HELP},
+	{.name = "version",
+	 .letter = 'V',
+	 .help = "print the version",
+	 .outcome = CONFIG_VERSION},
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+/* A value comes from the option called source (or a variable). */
+static bool set(struct config *c, const struct option_row *row,
+		const char *value, const char *source, struct err *e)
+{
+	struct err why;
+
+	if (row->set(c, value, &why))
+		return true;
+	return err_set(e, why.reason, "%s: %s", source, why.text);
+}
+
+static bool set_defaults(struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct option_row *row = &rows[i];
+		const char *value = row->env ? getenv(row->env) : NULL;
+
+		if (row->fallback) {
+			bool ok = row->set(c, row->fallback, NULL);
+
+			assert(ok);
+		}
+		/* An empty variable is one that somebody meant to unset. */
+		if (value && value[0] != '\0' &&
+		    !set(c, row, value, row->env, e))
+			return false;
+	}
+	return true;
+}
+
+/* The rows as getopt_long() wants them; an option's value is its row. */
+static void list_options(struct option list[ROWS + 1], char letters[2 * ROWS])
+{
+	static_assert(ROWS < ' ', "a row's number is no letter");
+	size_t used = 0;
+
+	letters[used++] = ':'; /* tell a missing argument from an unknown one */
+	for (int i = 0; i < ROWS; i++) {
+		const struct option_row *row = &rows[i];
+
+		list[i] = (struct option){
+			.name = row->name,
+			.has_arg =
+				row->argument ? required_argument : no_argument,
+			.val = i,
+		};
+		if (row->letter != '\0')
+			letters[used++] = row->letter;
+	}
+	list[ROWS] = (struct option){0};
+	letters[used] = '\0';
+}
+
+/* The row of what getopt_long() returned, or NULL. */
+static const struct option_row *find_row(int value)
+{
+	if (value >= 0 && value < ROWS)
+		return &rows[value];
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].letter != '\0' && rows[i].letter == value)
+			return &rows[i];
+	return NULL;
+}
+
+enum config_outcome config_read(struct config *c, int argc, char *const argv[],
+				struct err *e)
+{
+	struct option list[ROWS + 1];
+	char letters[2 * ROWS];
+	char source[32];
+	int value;
+
+	*c = (struct config){.ready_fd = -1};
+	if (!set_defaults(c, e))
+		return CONFIG_BAD;
+	list_options(list, letters);
+	optind = 0; /* start anew, also in a test that reads twice */
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, letters, list, NULL)) != -1) {
+		const struct option_row *row = find_row(value);
+
+		if (!row) {
+			err_set(e, ERR_INVALID_ARGUMENT, "%s %.64s",
+				value == ':' ? "an argument is missing after"
+					     : "unknown option",
+				argv[optind - 1]);
+			return CONFIG_BAD;
+		}
+		if (!row->set)
+			return row->outcome;
+		snprintf(source, sizeof(source), "--%s", row->name);
+		if (!set(c, row, optarg, source, e))
+			return CONFIG_BAD;
+	}
+	if (optind < argc) {
+		err_set(e, ERR_INVALID_ARGUMENT, "unexpected argument %.64s",
+			argv[optind]);
+		return CONFIG_BAD;
+	}
+	return CONFIG_SERVE;
+}
+
+void config_help(FILE *to)
+{
+	fputs("Usage: executord [OPTION]...\n"
+	      "Own an Executor data directory and serve its clients.  Started "
+	      "by the adapter;\nby hand it stays in the foreground until "
+	      "SIGTERM.\n\n",
+	      to);
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct option_row *row = &rows[i];
+		char left[48];
+
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
+			 row->letter ? '-' : ' ',
+			 row->letter ? row->letter : ' ',
+			 row->letter ? ',' : ' ', row->name,
+			 row->argument ? " " : "",
+			 row->argument ? row->argument : "");
+		fprintf(to, "  %-26s %s", left, row->help);
+		if (row->env)
+			fprintf(to, "\n%29s(environment: %s)", "", row->env);
+		if (row->fallback)
+			fprintf(to, " (%s)", row->fallback);
+		fputc('\n', to);
+	}
+	fputs("\nExit status: 0 after a good end, 1 when deposed or broken, 2 "
+	      "for a usage error,\n69 when it could not start, 75 when another "
+	      "daemon owns the directory.\n",
+	      to);
+}
+
+void config_version(FILE *to)
+{
+	fprintf(to, "executord (Executor) %s\nprotocol %d to %d\n",
+		EXECUTOR_VERSION, ENVELOPE_PROTOCOL_MIN, ENVELOPE_PROTOCOL_MAX);
+}

@@ -1,0 +1,46 @@
+/*
+ * config: every option of executord, once.
+ *
+ * One table (name, environment, default, help, setter) drives the parser and
+ * --help.  The result is handed down as a const struct config; nothing else
+ * reads the command line or the environment.
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "proto/log.h"
+
+struct err;
+
+struct config {
+	const char *data_dir; /* as given; NULL: ~/.executor */
+	int ready_fd;	      /* the starter's pipe, or -1 */
+	enum log_level log_level;
+	bool foreground; /* log to stderr */
+	size_t message_bytes;
+	size_t session_bytes; /* queued for one client */
+	size_t all_bytes;     /* queued for all clients */
+	unsigned source_idle_ms;
+	unsigned detached_ms;
+	unsigned drain_ms;
+};
+
+enum config_outcome {
+	CONFIG_SERVE,
+	CONFIG_HELP,
+	CONFIG_VERSION,
+	CONFIG_BAD, /* *e says what is wrong */
+};
+
+/* Texts are borrowed from argv and the environment. */
+enum config_outcome config_read(struct config *c, int argc, char *const argv[],
+				struct err *e);
+
+void config_help(FILE *to);
+void config_version(FILE *to);
+
+#endif

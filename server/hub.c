@@ -1,0 +1,188 @@
+#include "server/hub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/envelope.h"
+#include "proto/mem.h"
+#include "server/config.h"
+#include "server/face/health_service.h"
+#include "server/face/listener.h"
+#include "server/face/mcp_service.h"
+#include "server/face/peer.h"
+#include "server/face/service.h"
+#include "server/mcp/router.h"
+#include "server/mcp/session.h"
+#include "server/store/store.h"
+
+enum {
+	SESSIONS_MAX = 4096,
+	SESSION_REQUESTS = 1024,
+	SOURCE_START_MS = 30000,
+	SOURCE_REQUEST_MS = 600000,
+	SOURCE_QUEUED = 1024,
+	FIRST_LIST_MS = 5000,
+	HELLO_MS = 5000,
+};
+
+/* In the order in which they are made. */
+struct hub {
+	struct ev_loop *loop;
+	const struct config *config;
+	const char *data_dir;
+	struct store *store;
+	uint64_t epoch;
+	unsigned char instance[ENVELOPE_ID_BYTES];
+	struct sessions *sessions;
+	struct router *router;
+	struct services services;
+	struct mcp_service *mcp;
+	struct admin *admin;
+	struct health *health;
+	struct peers *peers;
+	struct listener *listener;
+};
+
+static void make_sessions(struct hub *h)
+{
+	const struct config *c = h->config;
+	struct session_limits limits = {
+		.message_bytes = c->message_bytes,
+		.session_bytes = c->session_bytes,
+		.all_bytes = c->all_bytes,
+		.sessions = SESSIONS_MAX,
+		.in_flight = SESSION_REQUESTS,
+		.detached_ms = c->detached_ms,
+	};
+
+	h->sessions = sessions_new(h->loop, &limits);
+}
+
+static void make_router(struct hub *h)
+{
+	struct router_options options = {
+		.data_dir = h->data_dir,
+		.limits = {.message_bytes = h->config->message_bytes,
+			   .start_ms = SOURCE_START_MS,
+			   .request_ms = SOURCE_REQUEST_MS,
+			   .idle_ms = h->config->source_idle_ms,
+			   .queued = SOURCE_QUEUED},
+		.first_list_ms = FIRST_LIST_MS,
+		.epoch = h->epoch,
+	};
+
+	h->router = router_new(h->loop, h->store, h->sessions, &options);
+	sessions_set_router(h->sessions, h->router);
+}
+
+static void make_face(struct hub *h, const struct admin_events *events,
+		      void *owner)
+{
+	struct mcp_options options = {
+		.epoch = h->epoch,
+		.message_bytes = h->config->message_bytes,
+		.session_bytes = h->config->session_bytes,
+		.hello_ms = HELLO_MS,
+	};
+
+	memcpy(options.instance, h->instance, sizeof(options.instance));
+	h->mcp = mcp_service_new(h->loop, &h->services, h->sessions, &options);
+	h->admin =
+		admin_new(&h->services, h->router, h->sessions, events, owner);
+	h->health = health_new(&h->services);
+	h->peers = peers_new(h->loop, &h->services);
+}
+
+struct hub *hub_new(struct ev_loop *loop, const struct config *config,
+		    const char *data_dir, struct err *e)
+{
+	struct hub *h = mem_zalloc(sizeof(*h));
+
+	h->loop = loop;
+	h->config = config;
+	h->data_dir = data_dir;
+	h->store = store_open(loop, data_dir, e);
+	mem_random(h->instance, sizeof(h->instance));
+	if (h->store)
+		h->epoch = store_begin_epoch(h->store, h->instance, e);
+	if (h->epoch != 0)
+		return h;
+	hub_free(h);
+	return NULL;
+}
+
+uint64_t hub_epoch(const struct hub *h)
+{
+	return h->epoch;
+}
+
+const unsigned char *hub_instance(const struct hub *h)
+{
+	return h->instance;
+}
+
+void hub_load(struct hub *h, const struct admin_events *events,
+	      void (*done)(void *owner, const struct err *why), void *owner)
+{
+	make_sessions(h);
+	make_router(h);
+	make_face(h, events, owner);
+	router_load(h->router, done, owner);
+}
+
+void hub_listen(struct hub *h, int fd)
+{
+	h->listener = listener_new(h->loop, fd, h->peers, LISTENER_PEERS);
+}
+
+size_t hub_peers(const struct hub *h)
+{
+	return peers_count(h->peers);
+}
+
+size_t hub_streams(const struct hub *h)
+{
+	return peers_streams(h->peers);
+}
+
+unsigned hub_in_flight(const struct hub *h)
+{
+	return sessions_in_flight(h->sessions);
+}
+
+void hub_drain(struct hub *h)
+{
+	health_set_serving(h->health, false);
+	sessions_drain(h->sessions);
+}
+
+void hub_leave(struct hub *h)
+{
+	sessions_end(h->sessions);
+	peers_drain(h->peers);
+}
+
+void hub_stop(struct hub *h, void (*done)(void *owner), void *owner)
+{
+	listener_free(h->listener);
+	h->listener = NULL;
+	peers_free(h->peers);
+	h->peers = NULL;
+	router_stop(h->router, done, owner);
+}
+
+void hub_free(struct hub *h)
+{
+	if (!h)
+		return;
+	listener_free(h->listener);
+	peers_free(h->peers);
+	health_free(h->health);
+	mcp_service_free(h->mcp);
+	/* Before the admin service, to which they may still answer. */
+	router_free(h->router);
+	sessions_free(h->sessions);
+	store_close(h->store);
+	admin_free(h->admin);
+	free(h);
+}
