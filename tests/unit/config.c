@@ -1,0 +1,168 @@
+/* config: what the command line and the environment make of the options. */
+#include "server/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/envelope.h"
+#include "proto/err.h"
+
+enum { WORDS = 12 };
+
+static struct config c;
+static struct err e;
+
+/* Read "executord a b c". */
+static enum config_outcome read_line(const char *line)
+{
+	static char text[256];
+	char *argv[WORDS + 2] = {text};
+	int argc = 0;
+
+	e = (struct err){0};
+	snprintf(text, sizeof(text), "executord %s", line);
+	for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+		assert_true(argc < WORDS);
+		argv[argc++] = word;
+	}
+	return config_read(&c, argc, argv, &e);
+}
+
+static void assert_bad(const char *line, const char *text)
+{
+	assert_int_equal(read_line(line), CONFIG_BAD);
+	assert_int_equal(e.reason, ERR_INVALID_ARGUMENT);
+	if (!strstr(e.text, text))
+		print_error("%s\n", e.text);
+	assert_non_null(strstr(e.text, text));
+}
+
+static int clear_environment(void **state)
+{
+	(void)state;
+	return unsetenv("EXECUTOR_DATA_DIR");
+}
+
+static void nothing_given_is_the_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line(""), CONFIG_SERVE);
+	assert_null(c.data_dir);
+	assert_int_equal(c.ready_fd, -1);
+	assert_int_equal(c.log_level, LOG_INFO);
+	assert_false(c.foreground);
+	assert_int_equal(c.message_bytes, ENVELOPE_MESSAGE_BYTES);
+	assert_int_equal(c.session_bytes, 8 << 20);
+	assert_int_equal(c.all_bytes, 256 << 20);
+	assert_int_equal(c.source_idle_ms, 600000);
+	assert_int_equal(c.detached_ms, 60000);
+	assert_int_equal(c.drain_ms, 10000);
+}
+
+static void every_option_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line("--data-dir /x --ready-fd=3 --foreground "
+				   "--log-level debug --drain-timeout 0"),
+			 CONFIG_SERVE);
+	assert_string_equal(c.data_dir, "/x");
+	assert_int_equal(c.ready_fd, 3);
+	assert_true(c.foreground);
+	assert_int_equal(c.log_level, LOG_DEBUG);
+	assert_int_equal(c.drain_ms, 0);
+	assert_int_equal(read_line("--message-limit 65536 --source-idle 0 "
+				   "--detached=7 --session-queue 1000000"),
+			 CONFIG_SERVE);
+	assert_int_equal(c.message_bytes, 65536);
+	assert_int_equal(c.source_idle_ms, 0);
+	assert_int_equal(c.detached_ms, 7000);
+	assert_int_equal(c.session_bytes, 1000000);
+	assert_int_equal(read_line("--all-queues 2000000"), CONFIG_SERVE);
+	assert_int_equal(c.all_bytes, 2000000);
+}
+
+static void the_environment_names_a_directory_and_an_option_wins(void **state)
+{
+	(void)state;
+	setenv("EXECUTOR_DATA_DIR", "/from/env", 1);
+	assert_int_equal(read_line(""), CONFIG_SERVE);
+	assert_string_equal(c.data_dir, "/from/env");
+	assert_int_equal(read_line("--data-dir /x"), CONFIG_SERVE);
+	assert_string_equal(c.data_dir, "/x");
+	setenv("EXECUTOR_DATA_DIR", "", 1);
+	assert_int_equal(read_line(""), CONFIG_SERVE);
+	assert_null(c.data_dir);
+}
+
+static void help_and_version_are_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line("-h"), CONFIG_HELP);
+	assert_int_equal(read_line("--help --nonsense"), CONFIG_HELP);
+	assert_int_equal(read_line("-V"), CONFIG_VERSION);
+	assert_int_equal(read_line("--version"), CONFIG_VERSION);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+	(void)state;
+	assert_bad("--nonsense", "unknown option --nonsense");
+	assert_bad("-x", "unknown option -x");
+	assert_bad("--data-dir", "missing after --data-dir");
+	assert_bad("--data-dir=", "--data-dir: the path is empty");
+	assert_bad("stray", "unexpected argument stray");
+	assert_bad("--log-level loud", "--log-level: loud is none of");
+	assert_bad("--foreground=yes", "--foreground");
+	assert_bad("--ready-fd 0", "--ready-fd: 0 is no number from 3");
+	assert_bad("--ready-fd -1", "--ready-fd: -1 is no number");
+	assert_bad("--message-limit 1", "from 65536");
+	assert_bad("--message-limit 4294967296", "to 1073741824");
+	assert_bad("--message-limit 65536k", "65536k is no number");
+	assert_bad("--detached 18446744073709551616", "is no number");
+	assert_bad("--drain-timeout +5", "is no number");
+}
+
+static void help_names_every_option(void **state)
+{
+	static const char *const names[] = {
+		"--data-dir",	   "--foreground",    "--log-level",
+		"--message-limit", "--session-queue", "--all-queues",
+		"--source-idle",   "--detached",      "--drain-timeout",
+		"--ready-fd",	   "--help",	      "--version",
+	};
+	char *text = NULL;
+	size_t len;
+
+	(void)state;
+	FILE *to = open_memstream(&text, &len);
+	config_help(to);
+	config_version(to);
+	fclose(to);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_non_null(strstr(text, names[i]));
+	assert_non_null(strstr(text, EXECUTOR_VERSION));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_given_is_the_defaults),
+		cmocka_unit_test(every_option_is_read),
+		cmocka_unit_test(
+			the_environment_names_a_directory_and_an_option_wins),
+		cmocka_unit_test(help_and_version_are_asked_for),
+		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(help_names_every_option),
+	};
+
+	return cmocka_run_group_tests(tests, clear_environment,
+				      clear_environment);
+}
