@@ -135,13 +135,13 @@ static struct fate *on_get_status(void *service, struct call *c,
 				  struct slice request)
 {
 	struct admin *a = service;
-	Executor__Admin__V1__GetStatusResponse r =
-		EXECUTOR__ADMIN__V1__GET_STATUS_RESPONSE__INIT;
-	Executor__Admin__V1__Counters counters =
-		EXECUTOR__ADMIN__V1__COUNTERS__INIT;
+	Executor__Admin__V1__GetStatusResponse r;
+	Executor__Admin__V1__Counters counters;
 	struct admin_facts facts = {0};
 	struct view v;
 
+	executor__admin__v1__get_status_response__init(&r);
+	executor__admin__v1__counters__init(&counters);
 	(void)request; /* it has no fields */
 	view_init(&v);
 	a->events->facts(a->owner, &facts);
@@ -169,10 +169,10 @@ static struct fate *on_drain(void *service, struct call *c,
 			     struct slice request)
 {
 	struct admin *a = service;
-	Executor__Admin__V1__DrainResponse r =
-		EXECUTOR__ADMIN__V1__DRAIN_RESPONSE__INIT;
+	Executor__Admin__V1__DrainResponse r;
 	struct err e;
 
+	executor__admin__v1__drain_response__init(&r);
 	arena_reset(&a->arena);
 	const Executor__Admin__V1__DrainRequest *asked = protobuf_unpack(
 		&a->arena, &executor__admin__v1__drain_request__descriptor,
@@ -191,10 +191,10 @@ static struct fate *on_list_sources(void *service, struct call *c,
 				    struct slice request)
 {
 	struct admin *a = service;
-	Executor__Admin__V1__ListSourcesResponse r =
-		EXECUTOR__ADMIN__V1__LIST_SOURCES_RESPONSE__INIT;
+	Executor__Admin__V1__ListSourcesResponse r;
 	struct view v;
 
+	executor__admin__v1__list_sources_response__init(&r);
 	(void)request; /* it has no fields */
 	view_init(&v);
 	r.sources = view_sources(&v, a->router, &r.n_sources);
@@ -215,11 +215,11 @@ static struct fate *on_get_source(void *service, struct call *c,
 				  struct slice request)
 {
 	struct admin *a = service;
-	Executor__Admin__V1__GetSourceResponse r =
-		EXECUTOR__ADMIN__V1__GET_SOURCE_RESPONSE__INIT;
+	Executor__Admin__V1__GetSourceResponse r;
 	struct view v;
 	struct err e;
 
+	executor__admin__v1__get_source_response__init(&r);
 	arena_reset(&a->arena);
 	const Executor__Admin__V1__GetSourceRequest *asked = protobuf_unpack(
 		&a->arena, &executor__admin__v1__get_source_request__descriptor,
@@ -238,11 +238,11 @@ static struct fate *on_get_source(void *service, struct call *c,
 
 static struct fate *answer_added(struct wait *w)
 {
-	Executor__Admin__V1__AddSourceResponse r =
-		EXECUTOR__ADMIN__V1__ADD_SOURCE_RESPONSE__INIT;
+	Executor__Admin__V1__AddSourceResponse r;
 	const struct source *s = router_source(w->admin->router, w->name);
 	struct view v;
 
+	executor__admin__v1__add_source_response__init(&r);
 	if (!s) /* removed again by someone quicker */
 		return fail_no_source(w->call, w->name);
 	view_init(&v);
@@ -282,9 +282,9 @@ static struct fate *on_add_source(void *service, struct call *c,
 
 static struct fate *answer_removed(struct wait *w)
 {
-	Executor__Admin__V1__RemoveSourceResponse r =
-		EXECUTOR__ADMIN__V1__REMOVE_SOURCE_RESPONSE__INIT;
+	Executor__Admin__V1__RemoveSourceResponse r;
 
+	executor__admin__v1__remove_source_response__init(&r);
 	return call_reply(w->call, &r.base);
 }
 
@@ -310,10 +310,10 @@ static struct fate *on_remove_source(void *service, struct call *c,
 
 static struct fate *answer_tools(struct wait *w)
 {
-	Executor__Admin__V1__ListToolsResponse r =
-		EXECUTOR__ADMIN__V1__LIST_TOOLS_RESPONSE__INIT;
+	Executor__Admin__V1__ListToolsResponse r;
 	struct view v;
 
+	executor__admin__v1__list_tools_response__init(&r);
 	view_init(&v);
 	r.tools = view_tools(&v, router_catalogue(w->admin->router), w->source,
 			     &r.n_tools);
@@ -351,12 +351,12 @@ static const struct catalogue_tool *find_tool(const struct wait *w)
 
 static struct fate *answer_tool(struct wait *w)
 {
-	Executor__Admin__V1__GetToolResponse r =
-		EXECUTOR__ADMIN__V1__GET_TOOL_RESPONSE__INIT;
+	Executor__Admin__V1__GetToolResponse r;
 	const struct catalogue_tool *t = find_tool(w);
 	struct view v;
 	struct err e;
 
+	executor__admin__v1__get_tool_response__init(&r);
 	if (!t) {
 		err_set(&e, ERR_NOT_FOUND, "no tool is called %.128s%s%.64s",
 			w->name, w->source[0] != '\0' ? " in source " : "",

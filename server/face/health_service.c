@@ -21,11 +21,11 @@ static struct fate *on_check(void *service, struct call *c,
 			     struct slice request)
 {
 	struct health *h = service;
-	Grpc__Health__V1__HealthCheckResponse response =
-		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+	Grpc__Health__V1__HealthCheckResponse response;
 	const Grpc__Health__V1__HealthCheckRequest *asked;
 	struct err e;
 
+	grpc__health__v1__health_check_response__init(&response);
 	arena_reset(&h->arena);
 	asked = protobuf_unpack(
 		&h->arena, &grpc__health__v1__health_check_request__descriptor,

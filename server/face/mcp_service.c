@@ -29,9 +29,9 @@ struct single {
 
 static struct fate *reply(struct call *c, struct slice json)
 {
-	Executor__Mcp__V1__CallResponse response =
-		EXECUTOR__MCP__V1__CALL_RESPONSE__INIT;
+	Executor__Mcp__V1__CallResponse response;
 
+	executor__mcp__v1__call_response__init(&response);
 	response.json = protobuf_bytes(json);
 	return call_reply(c, &response.base);
 }

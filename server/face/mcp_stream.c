@@ -260,10 +260,12 @@ static void send_welcome(struct mcp_stream *s, const envelope_hello_t *hello,
 			 envelope_welcome_t *welcome)
 {
 	const struct mcp_options *o = &s->all->options;
-	Executor__Mcp__V1__Limits limits = EXECUTOR__MCP__V1__LIMITS__INIT;
-	envelope_t envelope = EXECUTOR__MCP__V1__ENVELOPE__INIT;
+	Executor__Mcp__V1__Limits limits;
+	envelope_t envelope;
 	static char version[] = EXECUTOR_VERSION;
 
+	executor__mcp__v1__limits__init(&limits);
+	executor__mcp__v1__envelope__init(&envelope);
 	limits.message_bytes = o->message_bytes;
 	limits.session_bytes = o->session_bytes;
 	limits.chunk_bytes = ENVELOPE_CHUNK_BYTES;
@@ -282,8 +284,9 @@ static void send_welcome(struct mcp_stream *s, const envelope_hello_t *hello,
 
 static void accept_hello(struct mcp_stream *s, const envelope_hello_t *hello)
 {
-	envelope_welcome_t welcome = EXECUTOR__MCP__V1__WELCOME__INIT;
+	envelope_welcome_t welcome;
 
+	executor__mcp__v1__welcome__init(&welcome);
 	if (!check_hello(&s->all->options, hello, &s->why)) {
 		end(s, STREAM_ENDING, GOODBYE_MISMATCH);
 		return;

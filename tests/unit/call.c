@@ -500,9 +500,9 @@ static void a_failure_tells_why_percent_encoded(void **state)
 static void a_reply_may_come_later(void **state)
 {
 	struct world *w = *state;
-	Grpc__Health__V1__HealthCheckResponse r =
-		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+	Grpc__Health__V1__HealthCheckResponse r;
 
+	grpc__health__v1__health_check_response__init(&r);
 	rpc_begin(&w->client, &w->rpc, "/test.Work/Later");
 	rpc_message(&w->rpc, "x", 1);
 	h2_end(w->rpc.stream);
@@ -627,10 +627,10 @@ static void draining_lets_a_stream_finish(void **state)
 static void check_health(struct world *w, const char *service, int status,
 			 char serving)
 {
-	Grpc__Health__V1__HealthCheckRequest asked =
-		GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+	Grpc__Health__V1__HealthCheckRequest asked;
 	uint8_t bytes[128];
 
+	grpc__health__v1__health_check_request__init(&asked);
 	asked.service = (char *)(uintptr_t)service;
 	size_t len =
 		grpc__health__v1__health_check_request__pack(&asked, bytes);
