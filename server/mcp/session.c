@@ -322,6 +322,13 @@ void session_accept(struct session *s, uint64_t sequence, bool effect,
 		s->functions->accepted(s->stream, sequence);
 }
 
+/* Read from the client again. */
+static void go_on(struct session *s)
+{
+	s->paused = false;
+	s->functions->pause(s->stream, false);
+}
+
 void session_acked(struct session *s, uint64_t received)
 {
 	size_t before = s->outbox.bytes;
@@ -331,15 +338,17 @@ void session_acked(struct session *s, uint64_t received)
 		return;
 	s->all->queued_bytes -= before - s->outbox.bytes;
 	s->progress_ms = sessions_now_ms();
+	/* The stream's own low mark may lie above our bound. */
+	if (s->paused &&
+	    s->functions->queued(s->stream) < s->all->limits.session_bytes)
+		go_on(s);
 }
 
 void session_drained(struct session *s)
 {
 	s->progress_ms = sessions_now_ms();
-	if (!s->paused)
-		return;
-	s->paused = false;
-	s->functions->pause(s->stream, false);
+	if (s->paused)
+		go_on(s);
 }
 
 void session_detach(struct session *s, bool goodbye)

@@ -267,6 +267,14 @@ static void a_full_stream_pauses_its_own_client(void **state)
 	room.a.queued = 0;
 	session_drained(a);
 	assert_false(room.a.paused);
+	room.a.queued = limits.session_bytes;
+	session_deliver(a, slice_of("2"), false);
+	assert_true(room.a.paused);
+	session_acked(a, 1);
+	assert_true(room.a.paused);
+	room.a.queued = 0;
+	session_acked(a, 2);
+	assert_false(room.a.paused);
 	session_detach(a, true);
 	session_detach(b, true);
 	leave(&room);
