@@ -164,21 +164,30 @@ void session_forget(struct session *s, struct session_request *r)
 
 /* --- towards the client --------------------------------------------------- */
 
-/* May the outbox take one more message?  The last one may exceed the bound.
- * Past the bound for all, each session may keep its share, so that those that
+/* Past the bound for all, each session may keep its share, so that those that
  * read do not pay for those that do not. */
-static bool has_room(const struct session *s)
+static bool is_over_share(const struct session *s)
 {
 	const struct sessions *all = s->all;
-	size_t kept = s->outbox.bytes;
 
-	if (all->queued_bytes >= all->limits.all_bytes && kept > 0 &&
-	    kept >= all->limits.all_bytes / sessions_count(all))
-		return false;
-	if (kept < all->limits.session_bytes)
-		return true;
-	return s->stream &&
-	       sessions_now_ms() - s->progress_ms < all->limits.stall_ms;
+	return all->queued_bytes >= all->limits.all_bytes &&
+	       s->outbox.count > 0 &&
+	       s->outbox.bytes >= all->limits.all_bytes / sessions_count(all);
+}
+
+/* Is it at its bound?  What brought it there was still taken. */
+static bool is_full(const struct session *s)
+{
+	return s->outbox.bytes >= s->all->limits.session_bytes ||
+	       is_over_share(s);
+}
+
+/* Must one at its bound be ended?  Several large results that come at once are
+ * no fault of a client that goes on reading. */
+static bool is_slow(const struct session *s)
+{
+	return is_over_share(s) || !s->stream ||
+	       sessions_now_ms() - s->progress_ms >= s->all->limits.stall_ms;
 }
 
 /* A client that leaves this much unread has nothing more to say for now. */
@@ -196,12 +205,12 @@ static void deliver(struct session *s, struct slice json, uint64_t request,
 {
 	if (s->state == SESSION_SINGLE || s->state == SESSION_OVER)
 		return;
-	if (!has_room(s)) {
-		if (droppable)
-			return;
+	if (is_full(s) && droppable)
+		return;
+	if (is_full(s) && is_slow(s)) {
 		log_odd("session",
-			"%llu: the client does not read: %zu bytes "
-			"are queued, a message is lost",
+			"%llu: the client does not read: %zu bytes are queued, "
+			"a message is lost",
 			(unsigned long long)s->number, s->outbox.bytes);
 		session_end(
 			s,

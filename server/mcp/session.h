@@ -53,8 +53,8 @@ struct session_limits {
 	unsigned in_flight;   /* requests of one session: 1024 */
 	unsigned detached_ms; /* how long one waits to be resumed: 60000 */
 	/* A client over session_bytes is ended when it has acknowledged
-	 * nothing for this long: 10000.  With 0, at once: then two large
-	 * results side by side end a client that does read. */
+	 * nothing for this long, but not because of several large results at
+	 * once; 0 means 10000. */
 	unsigned stall_ms;
 };
 

@@ -10,6 +10,8 @@
 #include "proto/message.h"
 #include "server/mcp/router.h"
 
+enum { STALL_MS = 10000 };
+
 int64_t sessions_now_ms(void)
 {
 	struct timespec now;
@@ -120,6 +122,8 @@ struct sessions *sessions_new(struct ev_loop *loop,
 
 	all->loop = loop;
 	all->limits = *limits;
+	if (all->limits.stall_ms == 0)
+		all->limits.stall_ms = STALL_MS;
 	list_init(&all->detached);
 	list_init(&all->over);
 	ev_timer_init(&all->expiry, on_expiry, 0.0, 0.0);

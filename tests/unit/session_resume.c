@@ -176,25 +176,43 @@ static void a_resumed_session_does_not_expire(void **state)
 
 /* --- bounds --------------------------------------------------------------- */
 
-static void past_its_bound_a_slow_reader_is_ended(void **state)
+static void past_its_bound_it_loses_what_is_droppable(void **state)
+{
+	struct session_limits limits = small_limits();
+	struct room room;
+
+	(void)state;
+	enter(&room, &limits);
+	struct session *s = open_session(&room, &room.a);
+	fill(s, 20000); /* one message may exceed */
+	session_deliver(s, slice_of("1"), true);
+	assert_int_equal(room.a.sends, 1);
+	fill(s, 20000); /* large results side by side */
+	assert_int_equal(room.a.sends, 2);
+	assert_int_equal(room.a.ended, -1);
+	session_acked(s, 2);
+	session_deliver(s, slice_of("1"), true);
+	assert_int_equal(room.a.sends, 3);
+	session_detach(s, true);
+	leave(&room);
+}
+
+static void a_slow_reader_is_ended_and_told_what_it_lost(void **state)
 {
 	struct session_limits limits = small_limits();
 	uint64_t pending[] = {1};
 	struct room room;
 
 	(void)state;
+	limits.all_bytes = 4096;
 	enter(&room, &limits);
 	struct session *s = open_session(&room, &room.a);
 	ask(s, 1, "1");
-	fill(s, 20000); /* one message may exceed */
-	assert_int_equal(room.a.sends, 1);
-	session_deliver(s, slice_of("1"), true);
-	assert_int_equal(room.a.sends, 1); /* dropped */
-	assert_int_equal(room.a.ended, -1);
+	fill(s, 20000);
 	answer(s, "1", "{}");
 	assert_int_equal(room.a.ended, GOODBYE(SLOW_READER));
 	assert_int_equal(sessions_count(room.all), 1);
-	/* What was lost is said when it comes back, without a gap. */
+	/* Without a gap in the numbers. */
 	resume(&room, &room.b, 1, pending, 1);
 	assert_true(room.welcome.resumed);
 	assert_int_equal(verdict(&room, 0), VERDICT(INDETERMINATE));
@@ -205,21 +223,27 @@ static void past_its_bound_a_slow_reader_is_ended(void **state)
 	leave(&room);
 }
 
-static void a_reader_that_takes_its_messages_may_exceed_it(void **state)
+static void a_detached_session_keeps_no_more_than_its_bound(void **state)
 {
 	struct session_limits limits = small_limits();
+	uint64_t pending[] = {1, 2};
 	struct room room;
 
 	(void)state;
-	limits.stall_ms = 3600000;
 	enter(&room, &limits);
 	struct session *s = open_session(&room, &room.a);
+	ask(s, 1, "1");
+	ask(s, 2, "2");
+	session_detach(s, false);
 	fill(s, 20000);
-	fill(s, 20000);
-	fill(s, 20000);
-	assert_int_equal(room.a.sends, 3);
-	assert_int_equal(room.a.ended, -1);
-	session_acked(s, 3);
+	answer(s, "1", "{}");
+	session_acked(s, 1);
+	answer(s, "2", "{}");
+	resume(&room, &room.b, 1, pending, 2);
+	assert_int_equal(verdict(&room, 0), VERDICT(INDETERMINATE));
+	assert_int_equal(verdict(&room, 1), VERDICT(DONE));
+	session_attached(s);
+	assert_int_equal(room.b.sends, 1);
 	session_detach(s, true);
 	leave(&room);
 }
@@ -232,7 +256,6 @@ static void past_the_common_bound_each_keeps_its_share(void **state)
 	(void)state;
 	limits.session_bytes = 1 << 20;
 	limits.all_bytes = 10000;
-	limits.stall_ms = 3600000;
 	enter(&room, &limits);
 	struct session *hog = open_session(&room, &room.a);
 	struct session *reader = open_session(&room, &room.b);
@@ -333,9 +356,10 @@ int main(void)
 		cmocka_unit_test(resuming_supersedes_the_older_stream),
 		cmocka_unit_test(a_session_that_nobody_resumes_is_gone),
 		cmocka_unit_test(a_resumed_session_does_not_expire),
-		cmocka_unit_test(past_its_bound_a_slow_reader_is_ended),
+		cmocka_unit_test(past_its_bound_it_loses_what_is_droppable),
+		cmocka_unit_test(a_slow_reader_is_ended_and_told_what_it_lost),
 		cmocka_unit_test(
-			a_reader_that_takes_its_messages_may_exceed_it),
+			a_detached_session_keeps_no_more_than_its_bound),
 		cmocka_unit_test(past_the_common_bound_each_keeps_its_share),
 		cmocka_unit_test(a_full_stream_pauses_its_own_client),
 		cmocka_unit_test(sessions_past_their_number_are_refused),
