@@ -143,7 +143,8 @@ struct h2_stream *h2_request(struct h2 *h, const struct h2_header *headers,
 struct buf *h2_output(struct h2_stream *s);
 
 /* There is more in the queue; it leaves as windows allow, at the end of this
- * turn. */
+ * turn.  What comes too late, after the end of the stream has left, is
+ * dropped. */
 void h2_send(struct h2_stream *s);
 
 /* Bytes in the queue and not yet framed. */

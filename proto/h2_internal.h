@@ -117,6 +117,7 @@ struct h2_stream {
 	bool responded;
 	bool ending;	/* END_STREAM follows the queue */
 	bool finishing; /* trailers follow the queue */
+	bool sent_all;	/* what was to follow the queue is on its way */
 	bool resetting; /* nothing comes up but .closed */
 	bool refused;	/* the request never left */
 	bool above_high;

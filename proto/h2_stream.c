@@ -98,6 +98,7 @@ static ssize_t on_frame_wanted(nghttp2_session *session, int32_t id,
 	if (s->queue.len > 0)
 		return (ssize_t)len;
 	buf_reset(&s->queue, KEEP_BYTES);
+	s->sent_all = s->finishing || s->ending;
 	if (s->finishing) {
 		*flags |=
 			NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -254,8 +255,7 @@ struct buf *h2_output(struct h2_stream *s)
 
 void h2_send(struct h2_stream *s)
 {
-	assert(!s->finishing && !s->ending);
-	if (s->resetting) {
+	if (s->resetting || s->sent_all) {
 		buf_finish(&s->queue);
 		return;
 	}

@@ -33,7 +33,8 @@ struct link_events {
 			struct slice json);
 	/* The other side delivered everything up to this. */
 	void (*acked)(void *owner, uint64_t received);
-	/* What is queued fell below the low mark again. */
+	/* link_queued() had passed the stream's high mark (h2_limits), and has
+	 * fallen below the low one.  May be NULL. */
 	void (*drained)(void *owner);
 	/* The other side broke the protocol; nothing more comes up.  The
 	 * owner ends the stream. */
@@ -60,7 +61,8 @@ bool link_on_end(struct link *l, struct err *e);
  * the sequence of an earlier message that m must not overtake, or 0. */
 void link_send(struct link *l, struct message *m, uint64_t after);
 
-/* A hello, welcome or goodbye. */
+/* A hello, welcome or goodbye.  It overtakes large messages: say goodbye when
+ * link_queued() is only what h2 has. */
 void link_send_envelope(struct link *l, const envelope_t *envelope);
 
 /* This message was delivered.  The highest sequence below which nothing is
@@ -74,8 +76,9 @@ uint64_t link_received_all(const struct link *l);
 /* Bytes queued here and in the stream. */
 size_t link_queued(const struct link *l);
 
-/* Stop and restart handing up messages: while stopped the window stays shut,
- * so the other side stops too. */
+/* Stop and restart handing up messages and envelopes, never from inside these
+ * calls.  While stopped the window stays shut, so the other side stops too;
+ * what it had sent by then is kept here, and its acknowledgements are heard. */
 void link_pause(struct link *l);
 void link_resume(struct link *l);
 
