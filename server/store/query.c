@@ -24,9 +24,9 @@ static const struct meaning {
 	{SQLITE_NOTADB, ERR_STORE, "is not a database",
 	 "restore a backup, or move it away to start with an empty one"},
 	{SQLITE_CANTOPEN, ERR_STORE, "cannot be opened",
-	 "it must be a file that you can read and write"},
+	 "it must be a file, and it and its directory yours to write"},
 	{SQLITE_PERM, ERR_STORE, "cannot be opened",
-	 "it must be a file that you can read and write"},
+	 "it must be a file, and it and its directory yours to write"},
 	{SQLITE_BUSY, ERR_STORE, "is in use by another program",
 	 "close what has it open, a sqlite3 shell or a backup"},
 	{SQLITE_TOOBIG, ERR_TOO_LARGE, "cannot hold a value so large",
@@ -49,39 +49,30 @@ static const struct meaning *meaning_of(int code)
 	return &unexpected;
 }
 
-/* Is there an errno behind it? */
-static bool from_system(int rc)
-{
-	return (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
-}
-
 /* SQLite says FULL only for ENOSPC, and IOERR or CANTOPEN for the rest of
  * what a file system can say no with. */
-static int code_of(struct store *s, int rc)
+static int code_of(int rc, int number)
 {
-	if (!from_system(rc))
-		return rc & 0xff;
-	switch (sqlite3_system_errno(s->db)) {
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
+	int code = rc & 0xff;
+
+	if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN)
+		return code;
+	if (number == ENOSPC || number == EDQUOT || number == EFBIG)
 		return SQLITE_FULL;
-	case EROFS:
-		return SQLITE_READONLY;
-	default:
-		return rc & 0xff;
-	}
+	return number == EROFS ? SQLITE_READONLY : code;
 }
 
+/* Of errno, because sqlite3_system_errno() misses what a COMMIT fails of. */
 bool query_error(struct store *s, int rc, struct err *e)
 {
-	const struct meaning *m = meaning_of(code_of(s, rc));
-	bool says_more = from_system(rc) && sqlite3_system_errno(s->db) != 0;
-	const char *why = says_more ? strerror(sqlite3_system_errno(s->db))
-				    : sqlite3_errstr(rc);
+	int number = errno;
+	const struct meaning *m = meaning_of(code_of(rc, number));
+	bool system =
+		(rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
 
 	return err_set(e, m->reason, "%s %s (%s, %d): %s", s->path, m->what,
-		       why, rc, m->advice);
+		       system && number ? strerror(number) : sqlite3_errstr(rc),
+		       rc, m->advice);
 }
 
 static sqlite3_stmt *statement_of(struct store *s, const char *sql, int *rc)
@@ -104,7 +95,9 @@ static sqlite3_stmt *statement_of(struct store *s, const char *sql, int *rc)
 void query_begin(struct query *q, struct store *s, const char *sql)
 {
 	*q = (struct query){.store = s, .rc = SQLITE_OK};
+	errno = 0;
 	q->stmt = statement_of(s, sql, &q->rc);
+	q->number = errno;
 	assert(!q->stmt || !sqlite3_stmt_busy(q->stmt));
 }
 
@@ -145,9 +138,12 @@ bool query_next(struct query *q)
 {
 	if (q->rc != SQLITE_OK)
 		return false;
+	errno = 0;
 	int rc = sqlite3_step(q->stmt);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
 		q->rc = rc;
+		q->number = errno;
+	}
 	return rc == SQLITE_ROW;
 }
 
@@ -178,8 +174,12 @@ bool query_conflicts(const struct query *q)
 
 bool query_end(struct query *q, struct err *e)
 {
-	bool ok = q->rc == SQLITE_OK || query_error(q->store, q->rc, e);
+	bool ok = q->rc == SQLITE_OK;
 
+	if (!ok) {
+		errno = q->number;
+		query_error(q->store, q->rc, e);
+	}
 	if (q->stmt) {
 		/* Repeats the failure of the step, reported already. */
 		(void)sqlite3_reset(q->stmt);
@@ -200,6 +200,7 @@ bool query_run(struct store *s, const char *sql, struct err *e)
 
 bool query_script(struct store *s, const char *sql, struct err *e)
 {
+	errno = 0;
 	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 
 	return rc == SQLITE_OK || query_error(s, rc, e);

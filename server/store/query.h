@@ -23,8 +23,9 @@ struct store;
 struct query {
 	struct store *store;
 	sqlite3_stmt *stmt;
-	int bound; /* parameters so far */
-	int rc;	   /* SQLITE_OK until something fails */
+	int bound;  /* parameters so far */
+	int rc;	    /* SQLITE_OK until something fails */
+	int number; /* then, the errno behind it, or 0 */
 };
 
 /* sql is a literal: it is remembered by its address.  A statement runs once
@@ -57,7 +58,8 @@ bool query_run(struct store *s, const char *sql, struct err *e);
 /* Statements that are needed once: a literal of several. */
 bool query_script(struct store *s, const char *sql, struct err *e);
 
-/* Fill *e with what SQLite's rc, just returned, means for a person. */
+/* Fill *e with what SQLite's rc means for a person.  errno is as SQLite left
+ * it, having been set to 0 before. */
 bool query_error(struct store *s, int rc, struct err *e);
 
 /* Forget all prepared statements. */

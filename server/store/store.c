@@ -81,6 +81,7 @@ static bool set_option(struct store *s, int option, int on, struct err *e)
 /* Open it so that whatever is in it stays as it is. */
 static bool open_careful(struct store *s, struct err *e)
 {
+	errno = 0;
 	int rc = sqlite3_open_v2(s->path, &s->db,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 					 SQLITE_OPEN_EXRESCODE,

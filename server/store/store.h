@@ -22,8 +22,16 @@ struct err;
 struct ev_loop;
 struct store;
 
-/* why is NULL when it is done. Called from the loop, never from inside the
- * call that asked; never after store_close(). */
+/* why is NULL when it is done.  Called from the loop, never from inside the
+ * call that asked, nor from store_close(), nor after it.  May ask for more,
+ * but not close.  Where a function takes one, NULL tells nobody.
+ *
+ * An operation that is refused (ERR_ALREADY_EXISTS, ERR_NOT_FOUND,
+ * ERR_TOO_LARGE) undoes no other; what the machine says no to
+ * (ERR_NO_SPACE, ERR_READ_ONLY, ERR_IO, ERR_STORE) fails every write of that
+ * turn, and the next turn tries anew.  ERR_MISMATCH: this owner was replaced,
+ * and nothing is written any more.  docs/durability.md says what done
+ * outlives. */
 typedef void store_done_fn(void *owner, const struct err *why);
 
 /* Open (or create and migrate) the database in the canonical data_dir, whose
@@ -32,12 +40,13 @@ typedef void store_done_fn(void *owner, const struct err *why);
 struct store *store_open(struct ev_loop *loop, const char *data_dir,
 			 struct err *e);
 
-/* Begin an epoch: one durable transaction that counts it up and writes the
- * instance (16 bytes).  Returns it, or 0. */
+/* Begin an epoch: one transaction that counts it up, writes the instance (16
+ * bytes) and waits for the disk.  Returns it, or 0. */
 uint64_t store_begin_epoch(struct store *s, const unsigned char *instance,
 			   struct err *e);
 
-/* Everything queued is committed first.  s may be NULL. */
+/* What was queued to be written is committed first, in silence: those who
+ * asked may be gone already.  s may be NULL. */
 void store_close(struct store *s);
 
 /* --- sources: in the order in which they were added ---------------------- */
@@ -66,7 +75,8 @@ void store_source_remove(struct store *s, const char *name, store_done_fn *done,
 			 void *owner);
 
 /* Every source, borrowed until row returns; then done.  A source whose env
- * cannot be opened is handed up with env_count 0 and *why set. */
+ * cannot be opened is handed up with env_count 0 and *why set.  The values are
+ * wiped when row has returned: wipe your copies too. */
 typedef void store_source_row_fn(void *owner,
 				 const struct stored_source *source,
 				 const struct err *why);
@@ -91,8 +101,10 @@ struct stored_catalogue {
 	size_t tool_count;
 };
 
-/* Replace what is known of the source.  The names are kept for ever, so that
- * a tool that comes back has its old one.  Borrows. */
+/* Replace what is known of the source; ERR_NOT_FOUND when it was removed.
+ * The names are kept for as long as the source is, so that a tool that comes
+ * back has its old one: the first that it was ever given counts.
+ * ERR_ALREADY_EXISTS when a new one is another tool's.  Borrows. */
 void store_catalogue_put(struct store *s, const struct stored_catalogue *c,
 			 store_done_fn *done, void *owner);
 
@@ -101,7 +113,8 @@ typedef void store_catalogue_row_fn(void *owner,
 void store_catalogues(struct store *s, store_catalogue_row_fn *row,
 		      store_done_fn *done, void *owner);
 
-/* Every exposed name that was ever given, also to tools that are gone. */
+/* Every exposed name that was ever given, also to tools that are gone; not
+ * those of removed sources. */
 typedef void store_name_row_fn(void *owner, const char *source,
 			       struct slice name, struct slice exposed);
 void store_names(struct store *s, store_name_row_fn *row, store_done_fn *done,
