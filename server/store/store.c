@@ -32,8 +32,8 @@ static const char sql_careful[] = "PRAGMA locking_mode = EXCLUSIVE;"
 				  "PRAGMA synchronous = NORMAL;";
 
 /* cache_size: read once at the start, then written; 512 KiB are plenty. */
-static const char sql_accepted[] = "PRAGMA journal_size_limit = 4194304;"
-				   "PRAGMA cache_size = -512;";
+static const char sql_ours[] = "PRAGMA journal_size_limit = 4194304;"
+			       "PRAGMA cache_size = -512;";
 
 static const char sql_wal[] = "PRAGMA journal_mode = WAL";
 static const char sql_begin_epoch[] =
@@ -60,8 +60,8 @@ static bool check_wal(const char *path, const char *data_dir, struct err *e)
 	char *wal_path = path_of(data_dir, "executor.db-wal");
 	struct stat db;
 	struct stat wal;
-	bool alone = stat(path, &db) == 0 && db.st_size == 0 &&
-		     stat(wal_path, &wal) == 0 && wal.st_size > 0;
+	bool empty = stat(path, &db) != 0 || db.st_size == 0;
+	bool alone = empty && stat(wal_path, &wal) == 0 && wal.st_size > 0;
 
 	free(wal_path);
 	return !alone || err_set(e, ERR_STORE,
@@ -115,13 +115,12 @@ static bool enter_wal(struct store *s, struct err *e)
 				  s->path);
 }
 
-/* It is ours from here on. */
-static bool accept(struct store *s, struct err *e)
+/* It is ours, and of a version that we know. */
+static bool make_ours(struct store *s, struct err *e)
 {
 	if (chmod(s->path, 0600) != 0)
 		return err_sys(e, ERR_STORE, "cannot chmod %s", s->path);
-	return enter_wal(s, e) && query_script(s, sql_accepted, e) &&
-	       set_option(s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, e);
+	return enter_wal(s, e) && query_script(s, sql_ours, e);
 }
 
 /* Everything but the queue. */
@@ -145,10 +144,11 @@ struct store *store_open(struct ev_loop *loop, const char *data_dir,
 	s->loop = loop;
 	s->path = path_of(data_dir, "executor.db");
 	secrets_init(&s->secrets, data_dir);
-	if (create_file(s->path, e) && check_wal(s->path, data_dir, e) &&
+	if (check_wal(s->path, data_dir, e) && create_file(s->path, e) &&
 	    open_careful(s, e) && schema_check(s, &version, e) &&
-	    accept(s, e) && schema_upgrade(s, version, e) &&
-	    transaction_epoch(s, &s->epoch, e)) {
+	    make_ours(s, e) && schema_upgrade(s, version, e) &&
+	    transaction_epoch(s, &s->epoch, e) &&
+	    set_option(s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, e)) {
 		queue_init(s);
 		return s;
 	}
