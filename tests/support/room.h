@@ -191,6 +191,17 @@ static inline void add_source(struct room *r, const char *name,
 	store_source_add(r->store, &source, on_done, a);
 }
 
+/* Add one and run. */
+static inline enum reason add_and_run(struct room *r, const char *name)
+{
+	struct answer a = {0};
+
+	add_source(r, name, NULL, 0, &a);
+	room_run(r);
+	assert_int_equal(a.calls, 1);
+	return a.reason;
+}
+
 /* The names of all sources, each with a space behind it. */
 struct listing {
 	char names[4096];

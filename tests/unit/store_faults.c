@@ -7,22 +7,11 @@
 #include <sys/wait.h>
 
 #include "proto/mem.h"
-#include "server/store/schema.h"
 #include "server/store/store_internal.h"
 
 static const unsigned char instance[16] = {1, 2, 3};
 
 enum { NOBODY = 65534, LARGE_BYTES = 2 * 1024 * 1024 };
-
-static enum reason add(struct room *r, const char *name)
-{
-	struct answer a = {0};
-
-	add_source(r, name, NULL, 0, &a);
-	room_run(r);
-	assert_int_equal(a.calls, 1);
-	return a.reason;
-}
 
 /* Ask for a catalogue of that size. */
 static void put_bytes(struct room *r, const char *source, size_t bytes,
@@ -45,176 +34,6 @@ static void put_bytes(struct room *r, const char *source, size_t bytes,
 	};
 	store_catalogue_put(r->store, &c, on_done, a);
 	free(json);
-}
-
-/* Statements of another program. */
-static void raw(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	/* As if it had been killed: the WAL stays. */
-	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-/* Refused, and every byte as before. */
-static void assert_untouched(struct room *r, enum reason reason,
-			     const char *text)
-{
-	struct buf db = file_read(r->db);
-	struct buf wal = file_read(r->wal);
-	int mode = file_mode(r->db);
-
-	room_refuses(r, reason, text);
-	room_refuses(r, reason, r->db);
-	assert_true(file_is(r->db, &db));
-	assert_true(file_is(r->wal, &wal));
-	assert_int_equal(file_mode(r->db), mode);
-	buf_finish(&db);
-	buf_finish(&wal);
-}
-
-/* --- what is not opened --------------------------------------------------- */
-
-static void a_file_that_is_no_database_is_refused(void **state)
-{
-	struct room *r = *state;
-	char text[8192];
-
-	memset(text, 'x', sizeof(text));
-	file_write(r->db, text, sizeof(text));
-	assert_untouched(r, ERR_STORE, "is not a database");
-	/* Cut off in its first page. */
-	file_write(r->db, "SQLite format 3", 16);
-	assert_untouched(r, ERR_STORE, "is not a database");
-}
-
-static void a_foreign_database_is_refused(void **state)
-{
-	struct room *r = *state;
-
-	raw(r->db, "CREATE TABLE other (x)");
-	assert_int_equal(chmod(r->db, 0644), 0);
-	assert_untouched(r, ERR_STORE, "not of executord");
-	raw(r->db, "PRAGMA application_id = 77; DROP TABLE other");
-	assert_untouched(r, ERR_STORE, "not of executord");
-	raw(r->db, "PRAGMA application_id = 0; PRAGMA user_version = 1");
-	assert_untouched(r, ERR_STORE, "not of executord");
-}
-
-static void a_newer_database_is_refused(void **state)
-{
-	struct room *r = *state;
-	char versions[64];
-
-	room_open(r);
-	assert_int_equal(add(r, "one"), ERR_NONE);
-	room_close(r);
-	/* The new version is in the WAL alone. */
-	raw(r->db, "PRAGMA user_version = 4711");
-	assert_true(file_mode(r->wal) >= 0);
-	assert_untouched(r, ERR_STORE, "schema version 4711");
-	snprintf(versions, sizeof(versions), "up to %d", schema_version());
-	assert_untouched(r, ERR_STORE, versions);
-}
-
-static void a_damaged_owner_is_refused(void **state)
-{
-	struct room *r = *state;
-	struct buf db;
-	struct buf wal;
-
-	room_open(r);
-	room_close(r);
-	db = file_read(r->db);
-	/* What is in the log must not be written into a damaged file. */
-	room_open(r);
-	assert_int_equal(add(r, "one"), ERR_NONE);
-	wal = file_read(r->wal);
-	room_close(r);
-	assert_true(wal.len > 0);
-	memset(db.data + 4096, 0xff, 4096); /* the table owner */
-	file_write(r->db, db.data, db.len);
-	file_write(r->wal, wal.data, wal.len);
-	assert_untouched(r, ERR_STORE, "is damaged");
-	buf_finish(&db);
-	buf_finish(&wal);
-}
-
-static void damage_found_later_is_told_and_not_repaired(void **state)
-{
-	struct room *r = *state;
-	struct answer a[2] = {0};
-	struct listing l;
-	struct buf db;
-	size_t text = 0;
-
-	room_open(r);
-	assert_int_equal(add(r, "one"), ERR_NONE);
-	room_close(r);
-	db = file_read(r->db);
-	/* The page of table source, known by what is in it. */
-	text = (size_t)((char *)memmem(db.data, db.len, "/home/someone", 13) -
-			db.data);
-	memset(db.data + text / 4096 * 4096, 0xff, 64);
-	file_write(r->db, db.data, db.len);
-	buf_finish(&db);
-	room_open(r);
-	list_sources(r, &l);
-	assert_int_equal(l.end.reason, ERR_STORE);
-	assert_non_null(strstr(l.end.text, r->db));
-	add_source(r, "two", NULL, 0, &a[0]);
-	store_source_remove(r->store, "none", on_done, &a[1]);
-	room_run(r);
-	assert_int_equal(a[0].reason, ERR_STORE);
-	assert_int_equal(a[1].reason, ERR_STORE);
-}
-
-static void an_empty_file_is_a_new_store(void **state)
-{
-	struct room *r = *state;
-	struct listing l;
-
-	file_write(r->db, "", 0);
-	room_open(r);
-	list_sources(r, &l);
-	assert_int_equal(l.end.reason, ERR_NONE);
-	room_close(r);
-	/* And so is one that was killed before its first transaction. */
-	assert_int_equal(unlink(r->db), 0);
-	raw(r->db, "PRAGMA journal_mode = WAL");
-	room_open(r);
-	assert_int_equal(add(r, "one"), ERR_NONE);
-}
-
-static void a_log_without_its_database_is_kept(void **state)
-{
-	struct room *r = *state;
-	struct buf wal;
-
-	room_open(r);
-	assert_int_equal(add(r, "one"), ERR_NONE);
-	wal = file_read(r->wal);
-	room_close(r);
-	assert_true(wal.len > 0);
-	assert_int_equal(unlink(r->db), 0);
-	file_write(r->wal, wal.data, wal.len);
-	room_refuses(r, ERR_STORE, "missing or empty");
-	assert_int_equal(file_mode(r->db), -1);
-	file_write(r->db, "", 0);
-	room_refuses(r, ERR_STORE, "missing or empty");
-	assert_true(file_is(r->wal, &wal));
-	buf_finish(&wal);
-}
-
-static void a_directory_in_its_place_is_refused(void **state)
-{
-	struct room *r = *state;
-
-	assert_int_equal(mkdir(r->db, 0700), 0);
-	room_refuses(r, ERR_STORE, r->db);
 }
 
 /* --- other processes ------------------------------------------------------ */
@@ -285,7 +104,7 @@ static void a_store_in_use_is_refused(void **state)
 	assert_int_equal(write(pipes[1], &go, 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	assert_int_equal(add(r, "one"), ERR_NONE);
+	assert_int_equal(add_and_run(r, "one"), ERR_NONE);
 	close(pipes[0]);
 	close(pipes[1]);
 }
@@ -393,7 +212,7 @@ static void fill_disk(struct room *r, size_t bytes)
 	}
 	list_sources(r, &l);
 	assert_string_equal(l.names, "one ");
-	assert_int_equal(add(r, "three"), ERR_NONE);
+	assert_int_equal(add_and_run(r, "three"), ERR_NONE);
 	store_source_remove(r->store, "three", on_done, &a[0]);
 	put_bytes(r, "one", bytes, &a[1]);
 	room_run(r);
@@ -411,7 +230,7 @@ static void a_full_disk_fails_its_turn_and_nothing_else(void **state)
 
 	signal(SIGXFSZ, SIG_IGN);
 	room_open(r);
-	assert_int_equal(add(r, "one"), ERR_NONE);
+	assert_int_equal(add_and_run(r, "one"), ERR_NONE);
 	/* What fits into the cache fails at the commit, what does not in the
 	 * middle of the operation. */
 	fill_disk(r, LARGE_BYTES / 8);
@@ -447,7 +266,7 @@ static void a_replaced_owner_writes_nothing(void **state)
 
 	room_open(r);
 	assert_int_equal(store_begin_epoch(r->store, instance, &e), 1);
-	assert_int_equal(add(r, "one"), ERR_NONE);
+	assert_int_equal(add_and_run(r, "one"), ERR_NONE);
 	/* Nobody else can while we hold the lock; so we do it to ourselves. */
 	assert_int_equal(sqlite3_exec(r->store->db,
 				      "UPDATE owner SET epoch = 2", NULL, NULL,
@@ -481,9 +300,9 @@ static void a_file_that_was_replaced_is_not_written(void **state)
 	room_open(r);
 	assert_int_equal(store_begin_epoch(r->store, instance, &e), 1);
 	assert_int_equal(rename(r->db, old), 0);
-	assert_int_equal(add(r, "one"), ERR_MISMATCH);
+	assert_int_equal(add_and_run(r, "one"), ERR_MISMATCH);
 	file_write(r->db, "another's", 9);
-	assert_int_equal(add(r, "one"), ERR_MISMATCH);
+	assert_int_equal(add_and_run(r, "one"), ERR_MISMATCH);
 	assert_int_equal(store_begin_epoch(r->store, instance, &e), 0);
 	before = file_read(old);
 	room_close(r);
@@ -495,14 +314,6 @@ static void a_file_that_was_replaced_is_not_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		room_test(a_file_that_is_no_database_is_refused),
-		room_test(a_foreign_database_is_refused),
-		room_test(a_newer_database_is_refused),
-		room_test(a_damaged_owner_is_refused),
-		room_test(damage_found_later_is_told_and_not_repaired),
-		room_test(an_empty_file_is_a_new_store),
-		room_test(a_log_without_its_database_is_kept),
-		room_test(a_directory_in_its_place_is_refused),
 		room_test(what_cannot_be_written_is_refused),
 		room_test(a_store_in_use_is_refused),
 		room_test(what_was_reported_survives_a_kill),
