@@ -259,6 +259,7 @@ export class Hub {
 		}
 		await until(`no process left: ${this.left()}`,
 			() => this.left().length === 0);
+		this.assertSane();
 		const expected = [
 			/^executor\.db(-wal|-shm)?$/, /^(owner|spawn)\.lock$/, /^key$/,
 			/^run$/, /^run\/s$/, /^run\/boot$/, /^logs$/, /^logs\/.*\.log(\.\d)?$/,
@@ -268,6 +269,18 @@ export class Hub {
 		const strange = files.filter(f => !expected.some(e => e.test(f)));
 		same(strange, [], 'files left behind');
 		fs.rmSync(this.root, { recursive: true, force: true });
+	}
+
+	// No sanitizer and no assertion has spoken, in any process.
+	assertSane() {
+		const spoken = /AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed/;
+		const logs = path.join(this.dir, 'logs');
+		const texts = this.adapters.map(a => a.stderr);
+		if (fs.existsSync(logs))
+			for (const f of fs.readdirSync(logs))
+				texts.push(fs.readFileSync(path.join(logs, f), 'latin1'));
+		for (const text of texts)
+			assert(!spoken.test(text), text.slice(Math.max(0, text.search(spoken) - 2000)).slice(0, 8000));
 	}
 
 	// After a failure: end what is left, by pid, and keep the logs in sight.
