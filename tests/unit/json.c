@@ -126,6 +126,7 @@ static void what_is_not_json_is_refused(void **state)
 		"\"\\x41\"",
 		"\"\\u12\"",
 		"\"\\u12g4\"",
+		"\"\\u123g\"",
 		"\"\\",
 		"\"\\u",
 		"\"a\nb\"",
@@ -168,7 +169,8 @@ static void every_prefix_of_a_message_is_refused(void **state)
 {
 	static const char text[] =
 		"{\"a\":[1.5e-3,true,null,\"x\\u00e9\\n\",{}],"
-		"\"b\":\"\xf0\x9f\x98\x80 and sixteen more\"}";
+		"\"b\":\"\xf0\x9f\x98\x80 and sixteen more "
+		"\xe2\x82\xac\xc3\xa9\"}";
 
 	(void)state;
 	accepts(text);

@@ -84,6 +84,8 @@ static void a_string_is_unquoted(void **state)
 	assert_buf(&b, "x\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80y");
 	json_unquote(&b, slice_of("\"\\ud83d\\ud83d\\ude00\\ude00\""));
 	assert_buf(&b, "\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd");
+	json_unquote(&b, slice_of("\"\\ude00\\ude00\\ud83d\\ue000\""));
+	assert_buf(&b, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xee\x80\x80");
 	json_unquote(&b, slice_of("\"\\ud83dx\""));
 	assert_buf(&b, "\xef\xbf\xbdx");
 	json_unquote(&b, slice_of("\"a\\u0000b\""));
