@@ -439,7 +439,9 @@ static bool take(struct daemon *d)
 	case OWNER_WON:
 		return true;
 	case OWNER_LOST:
-		say_lost(d->data_dir);
+		/* The starter heard it; the log is the owner's. */
+		if (d->config->ready_fd < 0)
+			say_lost(d->data_dir);
 		d->status = OWNER_EXIT_LOST;
 		return false;
 	case OWNER_RESTING:

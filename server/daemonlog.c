@@ -1,5 +1,6 @@
 #include "server/daemonlog.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,14 +34,24 @@ static void print_name(char to[NAME_BYTES], int generation)
 		snprintf(to, NAME_BYTES, "executord.log.%d", generation);
 }
 
+/* O_NONBLOCK, and a regular file: what lies there may be a pipe that nobody
+ * reads. */
 static int open_current(int dir_fd)
 {
 	char name[NAME_BYTES];
+	struct stat st;
 
 	print_name(name, 0);
-	return openat(dir_fd, name,
-		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		      0600);
+	int fd = openat(dir_fd, name,
+			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+				O_NONBLOCK,
+			0600);
+	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
 }
 
 static bool is_full(int fd)

@@ -5,50 +5,19 @@
 #include "proto/err.h"
 #include "proto/map.h"
 #include "proto/protobuf.h"
-#include "server/upstream/builtin.h"
 
-enum {
-	NAME_CHARACTERS = 24,
-	WORDS_MAX = 1024, /* of a command */
-	ENV_MAX = 4096,
-};
-
-static bool is_low_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* ^[a-z0-9][a-z0-9_-]{0,23}$ */
-static bool check_name(const char *name, struct err *e)
-{
-	size_t len = strlen(name);
-	bool ok = len >= 1 && len <= NAME_CHARACTERS && is_low_alnum(name[0]);
-
-	for (size_t i = 1; ok && i < len; i++)
-		ok = is_low_alnum(name[i]) || name[i] == '_' || name[i] == '-';
-	if (!ok)
-		return err_set(e, ERR_INVALID_ARGUMENT,
-			       "a source's name is 1 to %d of a-z, 0-9, _ and "
-			       "-, and starts with a letter or digit",
-			       NAME_CHARACTERS);
-	if (strcmp(name, BUILTIN_NAME) == 0)
-		return err_set(e, ERR_INVALID_ARGUMENT,
-			       "the name %s is the built-in source's",
-			       BUILTIN_NAME);
-	return true;
-}
+enum { WORDS_MAX = 1024, ENV_MAX = 4096 };
 
 static bool has_nul(ProtobufCBinaryData b)
 {
 	return b.len > 0 && memchr(b.data, '\0', b.len) != NULL;
 }
 
+/* What a C string cannot hold, and how many; what they mean is checked by the
+ * router. */
 static bool check_command(const Executor__Admin__V1__AddSourceRequest *asked,
 			  struct err *e)
 {
-	if (asked->n_command == 0 || asked->command[0].len == 0)
-		return err_set(e, ERR_INVALID_ARGUMENT,
-			       "a source needs a command to run");
 	if (asked->n_command > WORDS_MAX)
 		return err_set(e, ERR_INVALID_ARGUMENT,
 			       "a command has at most %d words", WORDS_MAX);
@@ -57,10 +26,9 @@ static bool check_command(const Executor__Admin__V1__AddSourceRequest *asked,
 			return err_set(e, ERR_INVALID_ARGUMENT,
 				       "word %zu of the command holds a NUL",
 				       i);
-	if (asked->cwd.len == 0 || asked->cwd.data[0] != '/' ||
-	    has_nul(asked->cwd))
+	if (has_nul(asked->cwd))
 		return err_set(e, ERR_INVALID_ARGUMENT,
-			       "the working directory must be absolute");
+			       "the working directory holds a NUL");
 	return true;
 }
 
@@ -72,18 +40,11 @@ static bool check_env(const Executor__Admin__V1__AddSourceRequest *asked,
 		return err_set(e, ERR_INVALID_ARGUMENT,
 			       "an environment has at most %d variables",
 			       ENV_MAX);
-	for (size_t i = 0; i < asked->n_env; i++) {
-		const char *name = asked->env[i]->name;
-
-		if (name[0] == '\0' || strchr(name, '='))
-			return err_set(e, ERR_INVALID_ARGUMENT,
-				       "variable %zu of the environment has "
-				       "no name, or one with =",
-				       i);
+	for (size_t i = 0; i < asked->n_env; i++)
 		if (has_nul(asked->env[i]->value))
 			return err_set(e, ERR_INVALID_ARGUMENT,
-				       "the value of %.64s holds a NUL", name);
-	}
+				       "the value of %.64s holds a NUL",
+				       asked->env[i]->name);
 	return true;
 }
 
@@ -147,8 +108,7 @@ bool offer_read(const Executor__Admin__V1__AddSourceRequest *asked,
 		struct view *v, struct stored_source *stored, struct err *e)
 {
 	*stored = (struct stored_source){.name = asked->name};
-	if (!check_name(asked->name, e) || !check_command(asked, e) ||
-	    !check_env(asked, e))
+	if (!check_command(asked, e) || !check_env(asked, e))
 		return false;
 	read_command(asked, v, stored);
 	return read_env(asked, v, stored, e);

@@ -1,7 +1,8 @@
 /*
- * admin_offer: a source that someone wants to add, checked.
+ * admin_offer: a source that someone wants to add.
  *
- * No I/O: from an AddSourceRequest to what the store keeps.
+ * No I/O: from an AddSourceRequest to what the store keeps.  Checks what only
+ * a message can get wrong; names and paths are the router's to judge.
  */
 #ifndef SERVER_FACE_ADMIN_OFFER_H
 #define SERVER_FACE_ADMIN_OFFER_H

@@ -6,6 +6,7 @@
 #include "server/face/service.h"
 #include "tests/support/rpc.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,6 +123,7 @@ static int begin(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 	int fds[2];
 
+	signal(SIGPIPE, SIG_IGN);
 	log_open(STDERR_FILENO, LOG_OFF);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return -1;

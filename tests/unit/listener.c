@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,6 +32,7 @@ static int begin(void **state)
 {
 	struct door *d = calloc(1, sizeof(*d));
 
+	signal(SIGPIPE, SIG_IGN);
 	log_open(STDERR_FILENO, LOG_OFF);
 	strcpy(d->dir, "/tmp/executor-listener-XXXXXX");
 	if (!mkdtemp(d->dir))
