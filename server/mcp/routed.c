@@ -166,7 +166,7 @@ void routed_append(struct router *r, struct routed *at)
 				 mcp_level_name((enum mcp_level)r->level));
 }
 
-void router_add_builtin(struct router *r)
+static void add_builtin(struct router *r)
 {
 	struct routed *at = make(r);
 
@@ -256,10 +256,14 @@ static void on_names_done(void *owner, const struct err *why)
 {
 	struct router *r = owner;
 
-	if (why)
+	if (why) {
 		finish_load(r, why);
-	else
-		store_sources(r->store, on_source, on_sources_done, r);
+		return;
+	}
+	/* It answers at once; nothing is started for it. */
+	add_builtin(r);
+	source_refresh(r->sources[0]->source);
+	store_sources(r->store, on_source, on_sources_done, r);
 }
 
 void router_load(struct router *r,
@@ -267,7 +271,6 @@ void router_load(struct router *r,
 {
 	r->loaded = done;
 	r->loaded_owner = owner;
+	/* First, for a name that was given is given for ever. */
 	store_names(r->store, on_name, on_names_done, r);
-	/* The built-in one answers at once; nothing is started for it. */
-	source_refresh(r->sources[0]->source);
 }

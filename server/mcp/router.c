@@ -177,6 +177,11 @@ void router_dispatch(struct router *r, struct session *s,
 	struct slice name = shown(m->method);
 	struct err e;
 
+	if (r->stopping) {
+		err_set(&e, ERR_DRAINING, "the daemon is about to stop");
+		reply_error(r, a.to, &e, NULL);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
 		if (!jsonrpc_method_is(m, methods[i].name))
 			continue;
@@ -255,14 +260,6 @@ void router_changed(struct router *r)
 void router_request(struct router *r, struct session *s,
 		    const struct jsonrpc *m, const char *source)
 {
-	struct err e;
-
-	if (r->stopping) {
-		err_set(&e, ERR_DRAINING, "the daemon is about to stop");
-		reply_error(r, (struct reply_to){session_number(s), m->id}, &e,
-			    NULL);
-		return;
-	}
 	router_dispatch(r, s, m, source, false);
 }
 
@@ -335,7 +332,6 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 	list_init(&r->waiters);
 	ev_timer_init(&r->changed, on_changed, 0.0, 0.0);
 	r->changed.data = r;
-	router_add_builtin(r);
 	return r;
 }
 

@@ -80,9 +80,6 @@ void routed_append(struct router *r, struct routed *at);
 /* End it at once and release; at may be NULL, and has no calls. */
 void routed_free(struct routed *at);
 
-/* The built-in source, before any other. */
-void router_add_builtin(struct router *r);
-
 /* NULL when there is none. */
 struct routed *router_routed(const struct router *r, const char *name);
 

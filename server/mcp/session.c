@@ -86,7 +86,7 @@ void session_free(struct session *s)
 
 	assert(!s->stream);
 	sessions_remove(all, s);
-	if (all->router)
+	if (all->router && s->by_id.count > 0)
 		router_left(all->router, s->number);
 	drop_requests(s);
 	all->queued_bytes -= s->outbox.bytes;
@@ -384,6 +384,8 @@ void session_set_log_level(struct session *s, int level)
 	enum mcp_level before = s->level;
 
 	assert(level >= 0 && level < MCP_LEVEL_COUNT);
+	if (s->state == SESSION_SINGLE)
+		return; /* it hears no log */
 	s->level = (enum mcp_level)level;
 	sessions_count_level(s->all, before, s->level);
 }

@@ -144,6 +144,7 @@ static void a_session_that_nobody_resumes_is_gone(void **state)
 	struct session *b = open_session(&room, &room.b);
 	uint64_t number = session_number(a);
 	ask(a, 1, "1");
+	ask(b, 1, "1");
 	session_detach(a, false);
 	session_detach(b, false);
 	ev_run(room.loop, 0); /* until no timer is left */
@@ -170,7 +171,6 @@ static void a_resumed_session_does_not_expire(void **state)
 	assert_int_equal(sessions_count(room.all), 1);
 	session_detach(s, true);
 	assert_int_equal(sessions_count(room.all), 0);
-	assert_int_equal(router.left, 1);
 	leave(&room);
 }
 
