@@ -78,31 +78,35 @@ static void on_tools(void *owner, struct source *s)
 
 	if (at->gone)
 		return;
-	/* What an earlier life knew is news only if it has changed.  A source
-	 * that says itself that its tools changed is believed. */
-	if (!at->fresh)
+	/* What is read at a start is news only if it differs from what an
+	 * earlier start knew.  A running source that says that its tools
+	 * changed is believed. */
+	source_info(s, &info);
+	bool announced = at->fresh && info.restarts == at->restarts;
+	if (!announced)
 		buf_append_slice(&before, catalogue_list(r->catalogue));
 	catalogue_set(r->catalogue, source_name(s), tools, count);
-	if (at->fresh ||
+	if (announced ||
 	    !slice_equal(buf_slice(&before), catalogue_list(r->catalogue)))
 		router_changed(r);
 	buf_finish(&before);
 	at->fresh = true;
 	at->settled = true;
-	source_info(s, &info);
+	at->restarts = info.restarts;
 	if (!info.builtin)
 		keep_tools(at);
 	lists_check(r);
 }
 
+/* The source has logged why. */
 static void on_failed(void *owner, struct source *s, const struct err *why)
 {
 	struct routed *at = owner;
 
+	(void)s;
+	(void)why;
 	if (at->gone)
 		return;
-	log_odd("router", "%s: its tools cannot be read: %s", source_name(s),
-		why->text);
 	at->settled = true;
 	lists_check(at->router);
 }

@@ -19,6 +19,7 @@ struct routed {
 	struct list link;  /* in router->leaving, once it was removed */
 	bool settled;	   /* no list waits for it: known, or it failed */
 	bool fresh;	   /* its tools were read in this life */
+	unsigned restarts; /* of the source, when they were */
 	/* Of whoever removed it. */
 	void (*gone)(void *owner, const struct err *why);
 	void *gone_owner;
