@@ -7,6 +7,9 @@
  *
  *   owner_take -> (bump the epoch) -> owner_listen -> owner_publish
  *   -> owner_ready -> serve, owner_check -> owner_unpublish -> exit
+ *
+ * An owner that could not listen or publish must say so (owner_fail) and exit:
+ * alive but not to be found, it would keep everyone out for ever.
  */
 #ifndef ELECTION_OWNER_H
 #define ELECTION_OWNER_H
@@ -28,15 +31,18 @@ enum owner_outcome {
 
 enum owner_state {
 	OWNER_STILL,
-	OWNER_DEPOSED, /* lock or directory was replaced: stop serving */
+	/* The lock, the directory or the socket was replaced or removed, or a
+	 * manifest that was removed could not be put back: stop serving. */
+	OWNER_DEPOSED,
 };
 
 /* The exit statuses of a candidate that does not serve. */
 enum { OWNER_EXIT_LOST = 75, OWNER_EXIT_FAILED = 69 };
 
-/* Try to own the canonical data_dir.  ready_fd is the starter's pipe, or -1.
- * Only OWNER_WON sets *o.  When e->code is "crash_loop", *wait_ms says how
- * long the breaker stays open. */
+/* Try to own the canonical data_dir.  ready_fd is the starter's pipe, or -1;
+ * it becomes the owner's, and SIGPIPE must be ignored.  Only OWNER_WON sets
+ * *o; every other outcome fills *e and has been told through the pipe.  When
+ * e->code is "crash_loop", *wait_ms says how long the breaker stays open. */
 enum owner_outcome owner_take(struct owner **o, const char *data_dir,
 			      int ready_fd, int64_t *wait_ms,
 			      struct election_error *e);
@@ -47,11 +53,12 @@ void owner_progress(struct owner *o, const char *phase);
 
 /* Bind and listen on a socket of this epoch's own name, 0600.  Where the
  * data directory's path is too long for sun_path it lies under
- * /run/user/UID or /tmp/executor-UID.  The descriptor, or -1. */
+ * /run/user/UID or /tmp/executor-UID.  The descriptor, which is the caller's,
+ * or -1. */
 int owner_listen(struct owner *o, uint64_t epoch, struct election_error *e);
 
 /* Fill in socket, pid and identity, write the manifest, and move
- * run/executor.sock to the socket. */
+ * run/executor.sock to the socket.  m->epoch is owner_listen()'s. */
 bool owner_publish(struct owner *o, struct manifest *m,
 		   struct election_error *e);
 
@@ -69,7 +76,10 @@ int owner_watch_fd(const struct owner *o);
  * manifest ours (if not it is published again)? */
 enum owner_state owner_check(struct owner *o);
 
-/* Unlink the manifest, the link and the socket: nobody finds us any more. */
+/* Unlink the manifest, the link and the socket, in this order, while the lock
+ * is still held: nobody finds us any more, though whoever connected already is
+ * still in the backlog.  A deposed owner leaves alone what may be its
+ * successor's.  One that stays after all listens and publishes again. */
 void owner_unpublish(struct owner *o);
 
 /* The path of the socket, and the symbolic link to it. */
