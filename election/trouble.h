@@ -1,0 +1,24 @@
+/*
+ * trouble: why the owner that the manifest names could not be attached to,
+ * for a person who can do something about it.
+ */
+#ifndef ELECTION_TROUBLE_H
+#define ELECTION_TROUBLE_H
+
+#include "election/error.h"
+#include "election/manifest.h"
+
+/* Refused, reset, or the end before the hello's answer. */
+void trouble_gone(struct election_error *e, const struct manifest *m,
+		  const char *data_dir, const char *why, bool may_start);
+
+/* Connected, but no answer in time: a stopped process accepts connections,
+ * its kernel does it. */
+void trouble_silent(struct election_error *e, const struct manifest *m,
+		    const char *data_dir, const char *why);
+
+/* Somebody else answered. */
+void trouble_other(struct election_error *e, const struct manifest *m,
+		   const char *data_dir, const char *why);
+
+#endif
