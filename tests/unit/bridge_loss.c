@@ -1,0 +1,389 @@
+/* What becomes of requests when the daemon is lost, late, or never there. */
+#include "bridge_fake.h"
+
+#include <stdio.h>
+
+#include "adapter/ledger.h"
+
+#define CALL(id)                                                               \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/call\","        \
+	"\"params\":{\"name\":\"pay\"}}"
+#define LIST(id)   "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/list\"}"
+#define NOTE	   "{\"jsonrpc\":\"2.0\",\"method\":\"n\"}"
+#define RESULT(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{}}"
+#define FILLER	   "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}"
+
+enum {
+	UNKNOWN = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN,
+	RUNNING = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING,
+	DONE = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE,
+	INDETERMINATE = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE,
+};
+
+static void lose(struct fake *f)
+{
+	struct err why;
+
+	err_set(&why, ERR_LOST, "lost");
+	bridge_lost(f->bridge, &why, f->now_ms);
+}
+
+/* Attached, with these lines sent; nothing of it in the log. */
+static void send_lines(struct fake *f, const char *a, const char *b,
+		       const char *c)
+{
+	attach_new_session(f);
+	host_says(f, a);
+	if (b)
+		host_says(f, b);
+	if (c)
+		host_says(f, c);
+	buf_reset(&f->log, 0);
+}
+
+static void a_call_that_nobody_knows_of_is_not_run_again(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {INDETERMINATE};
+
+	send_lines(f, CALL("1"), NULL, NULL);
+	lose(f);
+	attach_to(f, 'b', false, 0, verdicts);
+	buf_append(&f->log, "", 1);
+	assert_null(strstr(f->log.data, "daemon 1"));
+	assert_non_null(strstr(f->log.data,
+			       "host {\"jsonrpc\":\"2.0\",\"id\":1,"
+			       "\"error\":{\"code\":-32603,"));
+	assert_non_null(strstr(f->log.data, "\"reason\":\"outcome_unknown\","
+					    "\"method\":\"tools/call\","
+					    "\"tool\":\"pay\""));
+}
+
+static void a_call_without_a_verdict_is_not_run_again(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, CALL("1"), NULL, NULL);
+	lose(f);
+	attach_to(f, 'b', false, 0, NULL);
+	saw_part(f, "outcome_unknown");
+}
+
+static void a_call_that_never_arrived_is_sent_again_by_its_number(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {RUNNING, UNKNOWN};
+
+	send_lines(f, CALL("1"), CALL("2"), NULL);
+	lose(f);
+	attach_to(f, 'a', true, 1, verdicts);
+	saw(f, "daemon 2 " CALL("2") "\n");
+	daemon_says(f, 1, RESULT("1"));
+	daemon_says(f, 2, RESULT("2"));
+	saw(f, "host " RESULT("1") "\nhost " RESULT("2") "\n");
+}
+
+static void a_call_that_is_done_or_running_is_waited_for(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {DONE, RUNNING};
+
+	send_lines(f, CALL("1"), CALL("2"), NULL);
+	lose(f);
+	attach_to(f, 'a', true, 2, verdicts);
+	assert_int_equal(turn(f, 10 * LEDGER_WAIT_MAX_MS), -1);
+	saw(f, "");
+	daemon_says(f, 1, RESULT("2"));
+	saw(f, "host " RESULT("2") "\n");
+}
+
+static void what_has_no_effect_is_sent_again_to_a_new_daemon(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {INDETERMINATE, INDETERMINATE};
+
+	send_lines(f, NOTE, LIST("1"), LIST("2"));
+	lose(f);
+	host_says(f, CALL("3"));
+	buf_reset(&f->log, 0);
+	attach_to(f, 'b', false, 0, verdicts);
+	/* A new session counts from 1, and has no use for old notes. */
+	saw(f, "daemon 1 " LIST("1") "\ndaemon 2 " LIST("2") "\ndaemon 3 " CALL(
+		       "3") "\n");
+}
+
+static void a_request_that_kills_daemons_is_given_up(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, LIST("1"), NULL, NULL);
+	for (int i = 1; i < LEDGER_SENDINGS; i++) {
+		lose(f);
+		attach_to(f, (char)('a' + i), false, 0, NULL);
+		saw(f, "daemon 1 " LIST("1") "\n");
+	}
+	lose(f);
+	attach_to(f, 'z', false, 0, NULL);
+	saw_part(f, "\"id\":1,\"error\":{\"code\":-32603,");
+}
+
+static void a_resumed_session_gets_what_it_missed_and_no_gaps(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {RUNNING, UNKNOWN};
+
+	send_lines(f, CALL("1"), NOTE, CALL("9"));
+	host_says(f, CALL("4"));
+	daemon_says(f, 1, RESULT("9"));
+	host_says(f, NOTE);
+	lose(f);
+	buf_reset(&f->log, 0);
+	/* It has 1, and 3 behind a gap, as its answer shows. */
+	attach_to(f, 'a', true, 1, verdicts);
+	saw(f, "daemon 3 " FILLER "\n"
+	       "daemon 2 " NOTE "\n"
+	       "daemon 4 " CALL("4") "\n"
+				     "daemon 5 " NOTE "\n");
+}
+
+static void what_was_acknowledged_is_not_sent_again(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, NOTE, NOTE, NULL);
+	bridge_acked(f->bridge, 1);
+	lose(f);
+	attach_to(f, 'a', true, 1, NULL);
+	saw(f, "daemon 2 " NOTE "\n");
+}
+
+static void a_hello_names_the_session_and_what_is_pending(void **state)
+{
+	struct fake *f = *state;
+	envelope_hello_t hello = EXECUTOR__MCP__V1__HELLO__INIT;
+
+	send_lines(f, CALL("1"), NOTE, LIST("2"));
+	daemon_says(f, 1, NOTE);
+	bridge_written(f->bridge, f->offset);
+	daemon_says(f, 2, NOTE);
+	lose(f);
+	host_says(f, LIST("3"));
+	bridge_hello(f->bridge, &hello);
+	assert_int_equal(hello.session.len, ENVELOPE_ID_BYTES);
+	assert_int_equal(hello.session.data[0], 'a');
+	assert_int_equal(hello.received, 1); /* 2 is not written yet */
+	assert_int_equal(hello.n_pending, 2);
+	assert_int_equal(hello.pending[0], 1);
+	assert_int_equal(hello.pending[1], 3);
+}
+
+static void what_is_sent_again_is_written_once(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, LIST("1"), NULL, NULL);
+	daemon_says(f, 1, NOTE);
+	daemon_says(f, 2, NOTE);
+	bridge_written(f->bridge, f->offset);
+	daemon_says(f, 3, NOTE);
+	lose(f);
+	buf_reset(&f->log, 0);
+	attach_to(f, 'a', true, 1, (const int[]){RUNNING});
+	daemon_says(f, 2, NOTE);
+	saw(f, "ack 2\n");
+	daemon_says(f, 3, NOTE);
+	saw(f, "");
+	bridge_written(f->bridge, f->offset);
+	saw(f, "ack 3\n");
+}
+
+static void a_late_write_is_not_acknowledged_to_another_session(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	daemon_says(f, 1, NOTE);
+	lose(f);
+	attach_to(f, 'b', false, 0, NULL);
+	buf_reset(&f->log, 0);
+	bridge_written(f->bridge, f->offset);
+	saw(f, "");
+	daemon_says(f, 1, NOTE);
+	saw(f, "host " NOTE "\n");
+}
+
+static void a_new_daemon_means_that_the_tools_may_have_changed(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	lose(f);
+	attach_to(f, 'b', false, 0, NULL);
+	saw(f, ""); /* the client has not even initialized */
+	host_says(f, "{\"jsonrpc\":\"2.0\","
+		     "\"method\":\"notifications/initialized\"}");
+	lose(f);
+	attach_to(f, 'b', true, 1, NULL);
+	buf_reset(&f->log, 0);
+	lose(f);
+	attach_to(f, 'c', false, 0, NULL);
+	saw(f, "host {\"jsonrpc\":\"2.0\","
+	       "\"method\":\"notifications/tools/list_changed\"}\n");
+}
+
+static void a_cancellation_while_the_daemon_is_lost_is_sent_later(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, CALL("1"), NULL, NULL);
+	lose(f);
+	host_says(f,
+		  "{\"jsonrpc\":\"2.0\",\"method\":"
+		  "\"notifications/cancelled\",\"params\":{\"requestId\":1}}");
+	attach_to(f, 'a', true, 1, NULL);
+	saw(f, "daemon 2 after 1 {\"jsonrpc\":\"2.0\",\"method\":"
+	       "\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n");
+}
+
+/* --- no daemon ------------------------------------------------------------ */
+
+static void tell_trouble(struct fake *f, enum reason reason, const char *text)
+{
+	struct err why;
+
+	err_set(&why, reason, "%s", text);
+	bridge_trouble(f->bridge, &why, f->now_ms);
+}
+
+static void a_request_is_answered_with_the_trouble_at_its_deadline(void **state)
+{
+	struct fake *f = *state;
+
+	host_says(f, LIST("\"q\""));
+	tell_trouble(f, ERR_NO_SPACE, "the disk is full");
+	assert_int_equal(turn(f, 0), f->now_ms + LEDGER_WAIT_MS);
+	turn(f, LEDGER_WAIT_MS - 1);
+	saw(f, "seek\n");
+	assert_int_equal(turn(f, 1), -1);
+	saw(f, "host {\"jsonrpc\":\"2.0\",\"id\":\"q\",\"error\":{\"code\":"
+	       "-32603,\"message\":\"the disk is full\",\"data\":{\"reason\":"
+	       "\"no_space\",\"method\":\"tools/list\"}}}\n");
+	attach_new_session(f);
+	saw(f, "");
+}
+
+static void a_call_that_was_sent_and_waits_too_long_is_unknown(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, CALL("1"), LIST("2"), NULL);
+	lose(f);
+	tell_trouble(f, ERR_CRASH_LOOP, "it crashes");
+	turn(f, LEDGER_WAIT_MS);
+	buf_append(&f->log, "", 1);
+	char *second = strchr(f->log.data, '\n');
+	assert_non_null(second);
+	*second++ = '\0';
+	assert_non_null(strstr(f->log.data, "outcome_unknown"));
+	assert_non_null(strstr(second, "crash_loop"));
+}
+
+static void progress_extends_the_deadline_but_not_for_ever(void **state)
+{
+	struct fake *f = *state;
+
+	host_says(f, LIST("1"));
+	buf_reset(&f->log, 0);
+	for (int i = 0; i < 5; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "migrating %d", i);
+		tell_trouble(f, ERR_DAEMON_STARTING, text);
+		turn(f, LEDGER_WAIT_MAX_MS / 6);
+	}
+	saw(f, "");
+	tell_trouble(f, ERR_DAEMON_STARTING, "still migrating");
+	turn(f, LEDGER_WAIT_MAX_MS / 6);
+	saw_part(f, "daemon_starting");
+}
+
+static void too_much_to_wait_for_a_daemon_is_refused(void **state)
+{
+	struct fake *f = *state;
+	char line[64];
+
+	for (int i = 0; i < LEDGER_REQUESTS; i++) {
+		snprintf(line, sizeof(line),
+			 "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"x\"}", i);
+		host_says(f, line);
+	}
+	buf_reset(&f->log, 0);
+	host_says(f, LIST("\"more\""));
+	saw_part(f, "\"id\":\"more\",\"error\":{\"code\":-32603,");
+}
+
+static void one_large_request_may_wait_but_not_two(void **state)
+{
+	struct fake *f = *state;
+	struct buf line = {0};
+
+	for (char id = '1'; id <= '2'; id++) {
+		buf_reset(&line, SIZE_MAX);
+		buf_printf(&line,
+			   "{\"jsonrpc\":\"2.0\",\"id\":%c,\"method\":\"x\","
+			   "\"params\":{\"a\":\"",
+			   id);
+		memset(buf_reserve(&line, LEDGER_QUEUED_BYTES), 'a',
+		       LEDGER_QUEUED_BYTES);
+		buf_added(&line, LEDGER_QUEUED_BYTES);
+		buf_append_text(&line, "\"}}");
+		bridge_from_host(f->bridge, buf_slice(&line), f->now_ms);
+		if (id == '1')
+			saw(f, "seek\n");
+		else
+			saw_part(f, "\"reason\":\"overloaded\"");
+	}
+	buf_finish(&line);
+}
+
+static void a_batch_gets_its_troubles_as_one_answer(void **state)
+{
+	struct fake *f = *state;
+
+	host_says(f, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\","
+		     "\"params\":{\"protocolVersion\":\"2025-03-26\"}}");
+	host_says(f, "[" LIST("1") "," LIST("2") "]");
+	buf_reset(&f->log, 0);
+	turn(f, LEDGER_WAIT_MS);
+	saw_part(f, "host [{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":");
+}
+
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_call_that_nobody_knows_of_is_not_run_again),
+		TEST(a_call_without_a_verdict_is_not_run_again),
+		TEST(a_call_that_never_arrived_is_sent_again_by_its_number),
+		TEST(a_call_that_is_done_or_running_is_waited_for),
+		TEST(what_has_no_effect_is_sent_again_to_a_new_daemon),
+		TEST(a_request_that_kills_daemons_is_given_up),
+		TEST(a_resumed_session_gets_what_it_missed_and_no_gaps),
+		TEST(what_was_acknowledged_is_not_sent_again),
+		TEST(a_hello_names_the_session_and_what_is_pending),
+		TEST(what_is_sent_again_is_written_once),
+		TEST(a_late_write_is_not_acknowledged_to_another_session),
+		TEST(a_new_daemon_means_that_the_tools_may_have_changed),
+		TEST(a_cancellation_while_the_daemon_is_lost_is_sent_later),
+		TEST(a_request_is_answered_with_the_trouble_at_its_deadline),
+		TEST(a_call_that_was_sent_and_waits_too_long_is_unknown),
+		TEST(progress_extends_the_deadline_but_not_for_ever),
+		TEST(too_much_to_wait_for_a_daemon_is_refused),
+		TEST(one_large_request_may_wait_but_not_two),
+		TEST(a_batch_gets_its_troubles_as_one_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
