@@ -1,0 +1,22 @@
+/*
+ * backoff: how long a source rests after it failed.
+ *
+ * 0.25 s, then twice as long each time, up to 30 s.  Having been ready for a
+ * minute makes everything before forgotten.  A zeroed struct has seen no
+ * failure.  Times are those of alarm_now().
+ */
+#ifndef SERVER_MCP_BACKOFF_H
+#define SERVER_MCP_BACKOFF_H
+
+struct backoff {
+	unsigned failures; /* in a row, as far as they count */
+	double until;
+};
+
+/* It failed; ready_since is 0 when it had not become ready. */
+void backoff_fail(struct backoff *b, double now, double ready_since);
+
+/* Seconds until it is tried again. */
+double backoff_left(const struct backoff *b, double now);
+
+#endif

@@ -1,0 +1,105 @@
+#include "server/mcp/handshake.h"
+
+#include <stdlib.h>
+
+#include "proto/buf.h"
+#include "proto/err.h"
+#include "proto/json.h"
+#include "proto/jsonrpc.h"
+#include "proto/mcp.h"
+#include "proto/mem.h"
+#include "server/mcp/forward.h"
+#include "server/mcp/sorter.h"
+
+enum {
+	NAME_BYTES = 128, /* of what a server calls itself */
+	CAPABILITIES_BYTES = 64 << 10,
+};
+
+/* A string for people: cut at a character, ends at a NUL. */
+static char *short_text(struct slice value)
+{
+	struct buf text = {0};
+
+	if (json_kind(value) == JSON_STRING)
+		json_unquote(&text, value);
+	size_t len = text.len;
+	if (len > NAME_BYTES) {
+		len = NAME_BYTES;
+		while (len > 0 &&
+		       ((unsigned char)text.data[len] & 0xc0) == 0x80)
+			len--;
+	}
+	char *copy = mem_ntext(text.data, len);
+	buf_finish(&text);
+	return copy;
+}
+
+/* The revision of that value if we speak it, or NULL. */
+static const char *known_revision(struct slice result)
+{
+	const char *revision = mcp_revision(result);
+
+	return json_string_is(json_get(result, "protocolVersion"), revision)
+		       ? revision
+		       : NULL;
+}
+
+void handshake_ask(struct buf *line, uint64_t number)
+{
+	static const char params[] =
+		"{\"protocolVersion\":\"" MCP_REVISION_NEWEST "\","
+		"\"capabilities\":{},\"clientInfo\":{"
+		"\"name\":\"executor\",\"title\":\"Executor\","
+		"\"version\":\"" EXECUTOR_VERSION "\"}}";
+
+	forward_own(line, number, "initialize", slice_of(params));
+}
+
+bool handshake_learn(struct handshake *h, const char *source,
+		     const struct jsonrpc *answer, struct err *e)
+{
+	struct slice result = answer->result;
+	struct slice version = json_get(result, "protocolVersion");
+	struct slice capabilities = json_get(result, "capabilities");
+	const char *revision = known_revision(result);
+
+	if (answer->kind == JSONRPC_ERROR)
+		return sorter_describe(source, "initialize", answer, e);
+	/* MCP, Lifecycle, Version Negotiation: "If the client does not support
+	 * the version in the server's response, it SHOULD disconnect." */
+	if (!revision && version.len == 0)
+		version = slice_of("of no version");
+	if (!revision)
+		return err_set(e, ERR_SOURCE_PROTOCOL,
+			       "source %s speaks MCP %.*s; executor speaks "
+			       "2024-11-05 to %s",
+			       source, version.len < 40 ? (int)version.len : 40,
+			       version.ptr, MCP_REVISION_NEWEST);
+	if (json_kind(capabilities) != JSON_OBJECT ||
+	    capabilities.len > CAPABILITIES_BYTES)
+		return err_set(e, ERR_SOURCE_PROTOCOL,
+			       "source %s answers initialize without an object "
+			       "of capabilities, or with one over %d KiB",
+			       source, CAPABILITIES_BYTES >> 10);
+	handshake_finish(h);
+	h->revision = revision;
+	h->server_name =
+		short_text(json_path(result, "serverInfo", "name", NULL));
+	h->server_version =
+		short_text(json_path(result, "serverInfo", "version", NULL));
+	h->capabilities = mem_copy(capabilities.ptr, capabilities.len);
+	h->capabilities_len = capabilities.len;
+	h->tools = json_kind(json_get(capabilities, "tools")) == JSON_OBJECT;
+	h->logging =
+		json_kind(json_get(capabilities, "logging")) == JSON_OBJECT;
+	return true;
+}
+
+void handshake_finish(struct handshake *h)
+{
+	free(h->server_name);
+	free(h->server_version);
+	free(h->capabilities);
+	*h = (struct handshake){0};
+}

@@ -1,0 +1,40 @@
+/*
+ * handshake: initialize, as the client of a source.
+ *
+ * What we say of ourselves, and what the source answered.  We declare no
+ * capabilities: a source shared by many clients could not know whom it asks.
+ * A zeroed struct knows nothing.  No I/O.
+ */
+#ifndef SERVER_MCP_HANDSHAKE_H
+#define SERVER_MCP_HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+struct jsonrpc;
+
+struct handshake {
+	char *server_name; /* NULL until known */
+	char *server_version;
+	const char *revision; /* static */
+	char *capabilities;   /* raw object of capabilities_len bytes */
+	size_t capabilities_len;
+	bool tools;   /* it declares them */
+	bool logging; /* it takes logging/setLevel */
+};
+
+/* Append our request, with that number as its id. */
+void handshake_ask(struct buf *line, uint64_t number);
+
+/* Learn from the answer to it; what was known before is replaced.  On failure
+ * h is left as it was. */
+bool handshake_learn(struct handshake *h, const char *source,
+		     const struct jsonrpc *answer, struct err *e);
+
+/* The struct is zeroed. */
+void handshake_finish(struct handshake *h);
+
+#endif
