@@ -1,0 +1,552 @@
+/*
+ * A small MCP server on stdin and stdout, good or bad as its arguments say.
+ *
+ *   ignore-eof ignore-term   does not end when it should
+ *   grandchild               starts a child that ignores TERM; its pid is
+ *                            written to $GRANDCHILD
+ *   garbage                  writes lines that are no messages
+ *   mute                     never answers initialize
+ *   wrong-version no-tools   answers initialize so
+ *   exit                     ends at once with status 3
+ *   close-stdout             closes it instead of answering initialize
+ *   paging same-cursor       lists its tools so; "" is a cursor
+ *   many-tools               a page of 6000 tools, again and again
+ *   flood                    3 MiB to stderr first
+ *   asks                     ping, roots/list and an unknown request
+ *   late                     answers what was cancelled
+ *   batch                    writes each answer as a batch of one
+ *   odd-names                lists tools with names that need care
+ *
+ * Every call that is executed is one line in $EFFECTS, every line that
+ * arrives one in $TRANSCRIPT.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/buf.h"
+#include "proto/err.h"
+#include "proto/json.h"
+#include "proto/jsonrpc.h"
+#include "proto/lines.h"
+#include "proto/mcp.h"
+
+enum { HELD = 64, LINE_BYTES = 128 << 20 };
+
+#define SCHEMA "\"inputSchema\":{\"type\":\"object\"}"
+
+/* A call that is answered later; due_ms -1 is never. */
+struct held {
+	char id[64];
+	long long due_ms;
+};
+
+static int modes;
+static char *const *mode;
+static struct held held[HELD];
+static bool changed;
+
+static bool is(const char *name)
+{
+	for (int i = 1; i < modes; i++)
+		if (strcmp(mode[i], name) == 0)
+			return true;
+	return false;
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t written = write(fd, bytes, len);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			exit(1);
+		bytes += written;
+		len -= (size_t)written;
+	}
+}
+
+static void append_to(const char *variable, struct slice line)
+{
+	const char *path = getenv(variable);
+	struct buf text = {0};
+
+	if (!path)
+		return;
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
+		exit(1);
+	buf_append_slice(&text, line);
+	buf_append_text(&text, "\n");
+	write_all(fd, text.data, text.len);
+	buf_finish(&text);
+	close(fd);
+}
+
+static void say(struct buf *message)
+{
+	struct buf line = {0};
+
+	if (is("garbage"))
+		buf_append_text(&line, "starting up...\n\n{\"half\":\n");
+	buf_append_text(&line, is("batch") ? "[" : "");
+	buf_append_slice(&line, buf_slice(message));
+	buf_append_text(&line, is("batch") ? "]\n" : "\n");
+	write_all(STDOUT_FILENO, line.data, line.len);
+	buf_finish(&line);
+	buf_finish(message);
+}
+
+static void say_text(const char *message)
+{
+	struct buf text = {0};
+
+	buf_append_text(&text, message);
+	say(&text);
+}
+
+static void answer(struct slice id, const char *result)
+{
+	struct buf message = {0};
+
+	jsonrpc_result(&message, id, slice_of(result));
+	say(&message);
+}
+
+static void refuse(struct slice id, enum reason reason, const char *text)
+{
+	struct buf message = {0};
+	struct err e;
+
+	err_set(&e, reason, "%s", text);
+	jsonrpc_error(&message, id, &e, NULL);
+	say(&message);
+}
+
+/* --- calls -----------------------------------------------------------------
+ */
+
+static void call_echo(const struct jsonrpc *m, struct slice arguments)
+{
+	struct buf result = {0};
+
+	buf_append_text(&result, "{\"content\":[],\"structuredContent\":");
+	buf_append_slice(&result,
+			 arguments.len > 0 ? arguments : slice_of("{}"));
+	buf_append(&result, "}\0", 2);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void call_add(const struct jsonrpc *m, struct slice arguments)
+{
+	unsigned long long a = 0, b = 0;
+	char result[128];
+
+	json_u64(json_get(arguments, "a"), &a);
+	json_u64(json_get(arguments, "b"), &b);
+	snprintf(result, sizeof(result),
+		 "{\"content\":[{\"type\":\"text\",\"text\":\"%llu\"}]}",
+		 a + b);
+	answer(m->id, result);
+}
+
+static void hold(const struct jsonrpc *m, long long due_ms)
+{
+	for (int i = 0; i < HELD; i++) {
+		if (held[i].id[0])
+			continue;
+		snprintf(held[i].id, sizeof(held[i].id), "%.*s", (int)m->id.len,
+			 m->id.ptr);
+		held[i].due_ms = due_ms;
+		return;
+	}
+	exit(1);
+}
+
+static void call_slow(const struct jsonrpc *m, struct slice arguments)
+{
+	unsigned long long ms = 0;
+
+	json_u64(json_get(arguments, "ms"), &ms);
+	hold(m, now_ms() + (long long)ms);
+}
+
+static void call_hold(const struct jsonrpc *m, struct slice arguments)
+{
+	(void)arguments;
+	hold(m, -1);
+}
+
+/* 1, 3, 2, 4: the third one must not get through. */
+static void call_progress(const struct jsonrpc *m, struct slice arguments)
+{
+	static const int steps[] = {1, 3, 2, 4};
+	struct slice token =
+		json_path(m->params, "_meta", "progressToken", NULL);
+
+	(void)arguments;
+	for (size_t i = 0; i < 4 && token.len > 0; i++) {
+		struct buf message = {0};
+
+		buf_printf(&message,
+			   "{\"jsonrpc\":\"2.0\",\"method\":"
+			   "\"notifications/progress\",\"params\":{"
+			   "\"progressToken\":%.*s,\"progress\":%d}}",
+			   (int)token.len, token.ptr, steps[i]);
+		say(&message);
+	}
+	answer(m->id, "{\"content\":[]}");
+}
+
+static void call_log(const struct jsonrpc *m, struct slice arguments)
+{
+	(void)arguments;
+	say_text("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\","
+		 "\"params\":{\"level\":\"info\",\"data\":\"hello\"}}");
+	answer(m->id, "{\"content\":[]}");
+}
+
+static void call_big(const struct jsonrpc *m, struct slice arguments)
+{
+	unsigned long long bytes = 0;
+	struct buf result = {0};
+
+	json_u64(json_get(arguments, "bytes"), &bytes);
+	buf_append_text(&result,
+			"{\"content\":[{\"type\":\"text\",\"text\":\"");
+	memset(buf_reserve(&result, bytes), 'x', bytes);
+	buf_added(&result, bytes);
+	buf_append(&result, "\"}]}\0", 5);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void call_crash(const struct jsonrpc *m, struct slice arguments)
+{
+	(void)m;
+	if (json_string_is(json_get(arguments, "how"), "signal"))
+		raise(SIGKILL);
+	exit(1);
+}
+
+static void call_change(const struct jsonrpc *m, struct slice arguments)
+{
+	(void)arguments;
+	changed = true;
+	say_text("{\"jsonrpc\":\"2.0\",\"method\":"
+		 "\"notifications/tools/list_changed\"}");
+	answer(m->id, "{\"content\":[]}");
+}
+
+static void call_misfit(const struct jsonrpc *m, struct slice arguments)
+{
+	struct buf message = {0};
+
+	(void)arguments;
+	buf_printf(&message, "{\"jsonrpc\":\"2.0\",\"id\":%.*s}",
+		   (int)m->id.len, m->id.ptr);
+	say(&message);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(const struct jsonrpc *m, struct slice arguments);
+	const char *rest;
+} calls[] = {
+	{"echo", call_echo, "\"annotations\":{\"readOnlyHint\":true}," SCHEMA},
+	{"add", call_add, SCHEMA},
+	{"slow", call_slow, SCHEMA},
+	{"hold", call_hold, SCHEMA},
+	{"progress", call_progress, SCHEMA},
+	{"log", call_log, SCHEMA},
+	{"big", call_big, SCHEMA},
+	{"crash", call_crash, SCHEMA},
+	{"change", call_change, SCHEMA},
+	{"misfit", call_misfit, SCHEMA},
+};
+
+enum { CALLS = sizeof(calls) / sizeof(*calls) };
+
+static void on_call(const struct jsonrpc *m)
+{
+	struct slice name = json_get(m->params, "name");
+	struct slice arguments = json_get(m->params, "arguments");
+	struct buf effect = {0};
+
+	for (int i = 0; i < CALLS; i++) {
+		if (!json_string_is(name, calls[i].name))
+			continue;
+		buf_printf(&effect, "%s ", calls[i].name);
+		buf_append_slice(&effect, arguments);
+		append_to("EFFECTS", buf_slice(&effect));
+		buf_finish(&effect);
+		calls[i].run(m, arguments);
+		return;
+	}
+	refuse(m->id, ERR_UNKNOWN_TOOL, "unknown tool");
+}
+
+/* --- lists -----------------------------------------------------------------
+ */
+
+static void append_tool(struct buf *result, int i)
+{
+	buf_printf(result, "{\"name\":\"%s\",%s}", calls[i].name,
+		   calls[i].rest);
+}
+
+/* One tool a page; the cursors are "", "1", "2" and so on. */
+static void list_page(const struct jsonrpc *m)
+{
+	struct slice cursor = json_get(m->params, "cursor");
+	struct buf result = {0};
+	int i = 0;
+
+	if (cursor.len == 2)
+		i = 1;
+	else if (cursor.len > 2)
+		i = atoi(cursor.ptr + 1) + 1;
+	buf_append_text(&result, "{\"tools\":[");
+	append_tool(&result, i);
+	buf_append_text(&result, "]");
+	if (i == 0)
+		buf_append_text(&result, ",\"nextCursor\":\"\"");
+	else if (i + 1 < CALLS)
+		buf_printf(&result, ",\"nextCursor\":\"%d\"", i);
+	buf_append(&result, "}\0", 2);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void list_many(const struct jsonrpc *m)
+{
+	static int page;
+	struct buf result = {0};
+
+	buf_append_text(&result, "{\"tools\":[");
+	for (int i = 0; i < 6000; i++)
+		buf_printf(&result, "%s{\"name\":\"t%d-%d\"," SCHEMA "}",
+			   i ? "," : "", page, i);
+	buf_printf(&result, "],\"nextCursor\":\"%d\"}", page++);
+	buf_append(&result, "", 1);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void list_tools(const struct jsonrpc *m)
+{
+	struct buf result = {0};
+
+	buf_append_text(&result, "{\"tools\":[");
+	for (int i = 0; i < CALLS; i++) {
+		buf_append_text(&result, i ? "," : "");
+		append_tool(&result, i);
+	}
+	if (changed)
+		buf_append_text(&result, ",{\"name\":\"extra\"," SCHEMA "}");
+	buf_append(&result, "]}\0", 3);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void on_list(const struct jsonrpc *m)
+{
+	if (is("paging"))
+		list_page(m);
+	else if (is("same-cursor"))
+		answer(m->id, "{\"tools\":[],\"nextCursor\":\"again\"}");
+	else if (is("many-tools"))
+		list_many(m);
+	else if (is("odd-names"))
+		answer(m->id,
+		       "{\"tools\":["
+		       "{\"name\":\"a b/c\"," SCHEMA "},"
+		       "{\"name\":\"a\\u0020b\\u002fc\"," SCHEMA "},"
+		       "{\"name\":\"a.b.c\"," SCHEMA "},"
+		       "{\"name\":7," SCHEMA "},"
+		       "{\"title\":\"nameless\"," SCHEMA "},"
+		       "{\"name\":\"schemaless\"},"
+		       "{\"name\":\"x\",\"name\":\"y\"," SCHEMA "},"
+		       "{\"name\":\"good\",\"future\":[1.0,1e400]," SCHEMA
+		       "}]}");
+	else
+		list_tools(m);
+}
+
+/* --- the conversation ------------------------------------------------------
+ */
+
+static void on_initialize(const struct jsonrpc *m)
+{
+	char result[512];
+	const char *version =
+		is("wrong-version") ? "2099-01-01" : mcp_revision(m->params);
+
+	if (is("mute"))
+		return;
+	if (is("close-stdout")) {
+		close(STDOUT_FILENO);
+		return;
+	}
+	snprintf(result, sizeof(result),
+		 "{\"protocolVersion\":\"%s\",\"capabilities\":{%s},"
+		 "\"serverInfo\":{\"name\":\"fake\",\"version\":\"1.2\"}}",
+		 version,
+		 is("no-tools")
+			 ? ""
+			 : "\"tools\":{\"listChanged\":true},\"logging\":{}");
+	answer(m->id, result);
+}
+
+static void ask(void)
+{
+	say_text("{\"jsonrpc\":\"2.0\",\"id\":\"p-1\",\"method\":\"ping\"}");
+	say_text("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"roots/list\"}");
+	say_text("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"no/such\"}");
+}
+
+static void on_cancelled(const struct jsonrpc *m)
+{
+	struct slice id = json_get(m->params, "requestId");
+
+	for (int i = 0; i < HELD; i++) {
+		if (!held[i].id[0] || !slice_is(id, held[i].id))
+			continue;
+		if (is("late"))
+			answer(id, "{\"content\":[]}");
+		held[i].id[0] = '\0';
+	}
+}
+
+static void on_message(const struct jsonrpc *m)
+{
+	if (jsonrpc_method_is(m, "tools/call"))
+		on_call(m);
+	else if (jsonrpc_method_is(m, "tools/list"))
+		on_list(m);
+	else if (jsonrpc_method_is(m, "initialize"))
+		on_initialize(m);
+	else if (jsonrpc_method_is(m, "ping") ||
+		 jsonrpc_method_is(m, "logging/setLevel"))
+		answer(m->id, "{}");
+	else if (jsonrpc_method_is(m, "notifications/cancelled"))
+		on_cancelled(m);
+	else if (jsonrpc_method_is(m, "notifications/initialized") &&
+		 is("asks"))
+		ask();
+	else if (m->kind == JSONRPC_REQUEST)
+		refuse(m->id, ERR_METHOD_NOT_FOUND, "method not found");
+}
+
+static bool on_line(void *owner, struct slice line)
+{
+	struct jsonrpc m = {0};
+	struct err e;
+
+	(void)owner;
+	append_to("TRANSCRIPT", line);
+	if (!jsonrpc_slice(line, &m, &e))
+		refuse(m.id, e.reason, e.text);
+	else if (m.kind == JSONRPC_REQUEST || m.kind == JSONRPC_NOTIFICATION)
+		on_message(&m);
+	return true;
+}
+
+static bool on_overlong(void *owner, struct slice start)
+{
+	(void)owner;
+	(void)start;
+	exit(1);
+}
+
+/* Answer what is due; how long until the next, or -1. */
+static int answer_held(void)
+{
+	long long now = now_ms();
+	long long wait = -1;
+
+	for (int i = 0; i < HELD; i++) {
+		if (!held[i].id[0] || held[i].due_ms < 0)
+			continue;
+		if (held[i].due_ms <= now) {
+			answer(slice_of(held[i].id), "{\"content\":[]}");
+			held[i].id[0] = '\0';
+		} else if (wait < 0 || held[i].due_ms - now < wait) {
+			wait = held[i].due_ms - now;
+		}
+	}
+	return (int)wait;
+}
+
+static void start_grandchild(void)
+{
+	char pid[32];
+
+	if (fork() == 0) {
+		signal(SIGTERM, SIG_IGN);
+		snprintf(pid, sizeof(pid), "%d", (int)getpid());
+		append_to("GRANDCHILD", slice_of(pid));
+		for (;;)
+			pause();
+	}
+}
+
+static void flood(void)
+{
+	static char text[64 << 10];
+
+	memset(text, 'e', sizeof(text));
+	for (int i = 0; i < 48; i++)
+		write_all(STDERR_FILENO, text, sizeof(text));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct lines_events events = {on_line, on_overlong};
+	static char bytes[64 << 10];
+	struct lines lines;
+	ssize_t got = 1;
+
+	modes = argc;
+	mode = argv;
+	if (is("exit"))
+		return 3;
+	if (is("ignore-term"))
+		signal(SIGTERM, SIG_IGN);
+	if (is("grandchild"))
+		start_grandchild();
+	if (is("flood"))
+		flood();
+	lines_init(&lines, LINE_BYTES);
+	while (got > 0) {
+		struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+		if (poll(&input, 1, answer_held()) <= 0)
+			continue;
+		got = read(STDIN_FILENO, bytes, sizeof(bytes));
+		if (got > 0)
+			lines_feed(&lines, (struct slice){bytes, (size_t)got},
+				   &events, NULL);
+	}
+	lines_finish(&lines);
+	while (is("ignore-eof"))
+		pause();
+	return 0;
+}
