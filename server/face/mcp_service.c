@@ -7,6 +7,7 @@
 #include "proto/mem.h"
 #include "proto/protobuf.h"
 #include "server/face/call.h"
+#include "server/face/mcp_stream.h"
 #include "server/face/service.h"
 #include "server/mcp/session.h"
 

@@ -7,10 +7,12 @@
 #ifndef SERVER_FACE_MCP_SERVICE_H
 #define SERVER_FACE_MCP_SERVICE_H
 
-#include "server/face/mcp_stream.h"
+#include "server/face/hello.h"
 
+struct ev_loop;
 struct mcp_service;
 struct services;
+struct sessions;
 
 /* Adds itself to the table. */
 struct mcp_service *mcp_service_new(struct ev_loop *loop,

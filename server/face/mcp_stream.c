@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <ev.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/err.h"
 #include "proto/h2.h"
@@ -13,6 +12,7 @@
 #include "proto/mem.h"
 #include "proto/message.h"
 #include "server/face/call.h"
+#include "server/face/hello.h"
 #include "server/mcp/session.h"
 
 /* The generated names are long; these are the same values. */
@@ -225,58 +225,14 @@ static const struct session_stream session_functions = {
 
 /* --- hello ---------------------------------------------------------------- */
 
-static bool is_id(ProtobufCBinaryData id, const unsigned char *expected)
-{
-	return id.len == ENVELOPE_ID_BYTES &&
-	       memcmp(id.data, expected, ENVELOPE_ID_BYTES) == 0;
-}
-
-/* Does the sender speak our protocol, and does it mean us? */
-static bool check_hello(const struct mcp_options *o,
-			const envelope_hello_t *hello, struct err *e)
-{
-	if (hello->protocol_min > ENVELOPE_PROTOCOL_MAX ||
-	    hello->protocol_max < ENVELOPE_PROTOCOL_MIN ||
-	    hello->protocol_min > hello->protocol_max)
-		return err_set(e, ERR_MISMATCH,
-			       "this daemon (%s) speaks protocol %d to %d, "
-			       "the caller %u to %u; install the same version "
-			       "of both",
-			       EXECUTOR_VERSION, ENVELOPE_PROTOCOL_MIN,
-			       ENVELOPE_PROTOCOL_MAX, hello->protocol_min,
-			       hello->protocol_max);
-	if (hello->epoch != 0 && hello->epoch != o->epoch)
-		return err_set(e, ERR_MISMATCH, "this is epoch %llu, not %llu",
-			       (unsigned long long)o->epoch,
-			       (unsigned long long)hello->epoch);
-	if (hello->daemon_instance.len != 0 &&
-	    !is_id(hello->daemon_instance, o->instance))
-		return err_set(e, ERR_MISMATCH,
-			       "this is another instance of the daemon");
-	return true;
-}
-
 static void send_welcome(struct mcp_stream *s, const envelope_hello_t *hello,
 			 envelope_welcome_t *welcome)
 {
-	const struct mcp_options *o = &s->all->options;
 	Executor__Mcp__V1__Limits limits;
 	envelope_t envelope;
-	static char version[] = EXECUTOR_VERSION;
 
-	executor__mcp__v1__limits__init(&limits);
+	hello_welcome(hello, &s->all->options, welcome, &limits);
 	executor__mcp__v1__envelope__init(&envelope);
-	limits.message_bytes = o->message_bytes;
-	limits.session_bytes = o->session_bytes;
-	limits.chunk_bytes = ENVELOPE_CHUNK_BYTES;
-	welcome->protocol = hello->protocol_max < ENVELOPE_PROTOCOL_MAX
-				    ? hello->protocol_max
-				    : ENVELOPE_PROTOCOL_MAX;
-	welcome->version = version;
-	welcome->epoch = o->epoch;
-	welcome->daemon_instance = protobuf_bytes(
-		(struct slice){(const char *)o->instance, ENVELOPE_ID_BYTES});
-	welcome->limits = &limits;
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_WELCOME;
 	envelope.welcome = welcome;
 	link_send_envelope(s->link, &envelope);
@@ -287,7 +243,7 @@ static void accept_hello(struct mcp_stream *s, const envelope_hello_t *hello)
 	envelope_welcome_t welcome;
 
 	executor__mcp__v1__welcome__init(&welcome);
-	if (!check_hello(&s->all->options, hello, &s->why)) {
+	if (!hello_check(hello, &s->all->options, &s->why)) {
 		end(s, STREAM_ENDING, GOODBYE_MISMATCH);
 		return;
 	}

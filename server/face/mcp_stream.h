@@ -13,26 +13,12 @@
 #ifndef SERVER_FACE_MCP_STREAM_H
 #define SERVER_FACE_MCP_STREAM_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "proto/envelope.h"
-
 struct call;
 struct ev_loop;
 struct fate;
+struct mcp_options;
 struct mcp_streams;
 struct sessions;
-
-struct mcp_options {
-	/* Who we are: what a Hello must expect, and a Welcome says. */
-	uint64_t epoch;
-	unsigned char instance[ENVELOPE_ID_BYTES];
-	/* The limits that a Welcome tells. */
-	size_t message_bytes;
-	size_t session_bytes;
-	unsigned hello_ms; /* to wait for a Hello: 5000 */
-};
 
 /* options is copied. */
 struct mcp_streams *mcp_streams_new(struct ev_loop *loop,
