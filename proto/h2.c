@@ -11,8 +11,6 @@ enum {
 	 * but that: what is not made yet can still be overtaken. */
 	OUTPUT_HIGH_BYTES = 256 * 1024,
 	OUTPUT_LOW_BYTES = 64 * 1024,
-	/* Frames that the peer made us owe it, and does not read. */
-	OWED_FRAMES = 500,
 };
 
 /* From each state, the states that may follow. */
@@ -121,7 +119,8 @@ static void finish(struct h2 *h)
  * our time. */
 static void say_last_words(struct h2 *h)
 {
-	nghttp2_session_terminate_session(h->session, h->doom);
+	if (!h->said_goaway)
+		nghttp2_session_terminate_session(h->session, h->doom);
 	make_frames(h);
 	if (!h->freed)
 		pump_flush(h->pump);
@@ -138,7 +137,7 @@ static void settle(struct h2 *h)
 		finish(h);
 	} else if (nghttp2_session_want_read(h->session) ||
 		   nghttp2_session_want_write(h->session)) {
-		h2_guard_read(h);
+		h2_guard_block(h);
 	} else if (pump_queued(h->pump) == 0) {
 		finish(h);
 	} else {
@@ -172,19 +171,13 @@ void h2_leave(struct h2 *h)
 		destroy(h);
 }
 
-/* --- the pump --- */
-
-/* A peer that makes us owe it frames and does not read them is not read
- * either.  DATA does not count: two peers that both wait with reading until
- * their DATA has left would wait for each other. */
-static void gate(struct h2 *h)
-{
-	if (pump_queued(h->pump) <= OUTPUT_HIGH_BYTES ||
-	    nghttp2_session_get_outbound_queue_size(h->session) <= OWED_FRAMES)
-		return;
-	h->gated = true;
-	pump_pause(h->pump);
-}
+/* --- the pump ---
+ *
+ * A peer that does not read is read all the same: two peers that both wait with
+ * reading until their own bytes have left would wait for each other.  What it
+ * can make us owe it is bounded without that: streams that cannot be closed
+ * count against its limit of streams, queues have marks, nghttp2 counts the
+ * acknowledgements; and the pump gives up when nothing moves. */
 
 static void on_bytes(void *owner, struct slice bytes)
 {
@@ -198,7 +191,7 @@ static void on_bytes(void *owner, struct slice bytes)
 		if (n < 0)
 			doom_fatal(h, (int)n);
 		else
-			gate(h);
+			h2_guard_received(h, bytes);
 		h2_wake(h);
 	}
 	h2_leave(h);
@@ -222,9 +215,6 @@ static void on_drained(void *owner)
 	if (h->state == H2_ENDING) {
 		finish(h);
 	} else if (h->state == H2_OPEN) {
-		if (h->gated)
-			pump_resume(h->pump);
-		h->gated = false;
 		h2_wake(h);
 	}
 	h2_leave(h);

@@ -1,6 +1,11 @@
 #include "proto/h2_internal.h"
 
-enum { MS_PER_S = 1000, FAULTS_REFILL_S = 60 };
+enum {
+	MS_PER_S = 1000,
+	FAULTS_REFILL_S = 60,
+	PREFACE_BYTES = 24,
+	HEAD_BYTES = 9,
+};
 
 /* One token; false when there is none. */
 static bool take(struct h2 *h, struct h2_rate *r, double burst, double per_s)
@@ -58,11 +63,13 @@ void h2_guard_init(struct h2 *h)
 	double patience_s = (double)h->limits.preface_ms / MS_PER_S;
 
 	g->idle = (struct h2_rate){h->limits.idle_frames_per_s, 0};
+	g->resets = (struct h2_rate){h->limits.resets_burst, 0};
 	g->settings = (struct h2_rate){h->limits.settings_per_s, 0};
 	g->faults = (struct h2_rate){h->limits.faults, 0};
 	ev_timer_init(&g->handshake, on_handshake, patience_s, 0);
 	ev_timer_init(&g->block, on_block, 0, patience_s);
 	ev_timer_init(&g->drain, on_drain, 0, patience_s);
+	g->skip_bytes = h->server ? PREFACE_BYTES : 0;
 	g->handshake.data = h;
 	g->block.data = h;
 	g->drain.data = h;
@@ -79,16 +86,22 @@ void h2_guard_idle(struct h2 *h)
 		calm(h, "the other side floods us with idle frames");
 }
 
+void h2_guard_progress(struct h2 *h)
+{
+	h->guard.idle.left += 1;
+}
+
 void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd)
 {
+	h->guard.begun++;
 	switch (hd->type) {
 	case NGHTTP2_DATA:	   /* empty ones are counted when complete */
-	case NGHTTP2_HEADERS:	   /* bounded by streams, bytes and fields */
 	case NGHTTP2_CONTINUATION: /* bounded by nghttp2 */
 		return;
-	case NGHTTP2_RST_STREAM: /* a server has nghttp2 count them */
-		if (!h->server)
-			h2_guard_idle(h);
+	case NGHTTP2_RST_STREAM:
+		if (!take(h, &h->guard.resets, h->limits.resets_burst,
+			  h->limits.resets_per_s))
+			calm(h, "the other side resets too many streams");
 		return;
 	case NGHTTP2_SETTINGS:
 	case NGHTTP2_PING:
@@ -97,9 +110,48 @@ void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd)
 			calm(h, "the other side floods us with settings or "
 				"pings");
 		return;
-	default: /* priorities, window updates, and what nobody knows */
+	default: /* priorities, window updates; headers, until they are used */
 		h2_guard_idle(h);
 	}
+}
+
+/* Count the heads of frames as they pass. */
+static void count_heads(struct h2_guard *g, struct slice bytes)
+{
+	for (size_t at = 0; at < bytes.len;) {
+		if (g->skip_bytes > 0) {
+			size_t step = bytes.len - at;
+
+			if (step > g->skip_bytes)
+				step = g->skip_bytes;
+			g->skip_bytes -= step;
+			at += step;
+			continue;
+		}
+		if (g->head_bytes < 3) /* the length comes first */
+			g->length =
+				g->length << 8 | (unsigned char)bytes.ptr[at];
+		at++;
+		if (++g->head_bytes < HEAD_BYTES)
+			continue;
+		g->skip_bytes = g->length;
+		g->length = 0;
+		g->head_bytes = 0;
+		g->heads++;
+	}
+}
+
+void h2_guard_received(struct h2 *h, struct slice bytes)
+{
+	struct h2_guard *g = &h->guard;
+
+	count_heads(g, bytes);
+	/* nghttp2 is silent about what it ignores: types that it does not
+	 * know, and frames on closed streams. */
+	for (; g->heads > g->begun && !h->doomed; g->begun++)
+		h2_guard_idle(h);
+	g->heads = 0;
+	g->begun = 0;
 }
 
 void h2_guard_sent(struct h2 *h, const nghttp2_frame *frame)
@@ -139,7 +191,7 @@ void h2_guard_settings(struct h2 *h, bool ack)
 		ev_timer_stop(h->loop, &g->handshake);
 }
 
-void h2_guard_read(struct h2 *h)
+void h2_guard_block(struct h2 *h)
 {
 	struct h2_guard *g = &h->guard;
 

@@ -54,12 +54,18 @@ struct h2_rate {
 };
 
 struct h2_guard {
-	struct h2_rate idle, settings, faults;
+	struct h2_rate idle, resets, settings, faults;
 	ev_timer handshake; /* until their SETTINGS came and ours were acked */
 	ev_timer block;	    /* while a header block is not complete */
 	ev_timer drain;	    /* until the last stream's number is known */
 	bool settings_came, settings_acked;
 	bool block_began; /* since the last look */
+	/* Where in a frame the bytes received so far end. */
+	size_t skip_bytes;
+	unsigned head_bytes;
+	size_t length;
+	/* Frames in the bytes at hand, and those that nghttp2 told of. */
+	unsigned heads, begun;
 };
 
 enum h2_state {
@@ -80,8 +86,8 @@ struct h2 {
 	bool server;
 	bool draining;	  /* we said so */
 	bool peer_drains; /* GOAWAY came */
-	bool gated;	  /* not reading: see h2.c */
 	bool doomed;	  /* ends at the edge, with doom as its GOAWAY */
+	bool said_goaway; /* with an error */
 	bool freed;
 	uint32_t doom;
 	unsigned busy; /* calls on the stack that may end in an event */
@@ -157,9 +163,13 @@ void h2_stream_close(struct h2_stream *s, uint32_t error);
 void h2_guard_init(struct h2 *h);
 void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd);
 void h2_guard_idle(struct h2 *h);
+/* A frame that was counted as idle was not. */
+void h2_guard_progress(struct h2 *h);
 void h2_guard_sent(struct h2 *h, const nghttp2_frame *frame);
 void h2_guard_settings(struct h2 *h, bool ack);
-void h2_guard_read(struct h2 *h);
+/* After nghttp2 has had these bytes. */
+void h2_guard_received(struct h2 *h, struct slice bytes);
+void h2_guard_block(struct h2 *h);
 /* A notice of shutdown and a PING left; what comes before the PING's answer
  * was sent before the peer knew. */
 void h2_guard_drain_begin(struct h2 *h);

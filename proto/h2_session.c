@@ -8,7 +8,9 @@
 
 enum {
 	FIRST_HEADERS = 16,
-	MAX_CONTINUATIONS = 8,
+	/* Eight frames; nghttp2 counts one again for each piece in which its
+	 * head of nine bytes arrives. */
+	MAX_CONTINUATIONS = 8 * 9,
 	MAX_SETTINGS = 16,
 	MAX_OUTBOUND_ACKS = 1000,
 	PEER_STREAMS = 100, /* until its SETTINGS say how many */
@@ -179,7 +181,7 @@ static void take_request(struct h2 *h, int32_t id)
  * category, so the status decides. */
 static bool informational(const struct h2_headers *headers)
 {
-	struct slice status = h2_header(headers, ":status");
+	struct slice status = h2_header(headers, ":status"); /* or none */
 
 	return status.len == 3 && status.ptr[0] == '1';
 }
@@ -198,12 +200,15 @@ static void take_headers(struct h2 *h, const nghttp2_frame *frame)
 	else if (malformed)
 		nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id,
 					  NGHTTP2_PROTOCOL_ERROR);
-	else if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+	if (malformed || (s && informational(&headers)))
+		return;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
 		take_request(h, id);
-	else if (s && !h->server && informational(&headers))
-		h2_guard_idle(h);
 	else if (s)
 		h2_stream_headers(s, &headers);
+	else
+		return;
+	h2_guard_progress(h);
 }
 
 static void take_goaway(struct h2 *h, const nghttp2_goaway *goaway)
@@ -268,9 +273,11 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame,
 
 	h2_guard_sent(h, frame);
 	if (frame->hd.type == NGHTTP2_GOAWAY &&
-	    frame->goaway.error_code != NGHTTP2_NO_ERROR)
+	    frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+		h->said_goaway = true;
 		h2_doom(h, frame->goaway.error_code, ERR_PROTOCOL,
 			"the other side broke HTTP/2");
+	}
 	/* RFC 9113 section 8.1: "A server MAY request that the client abort
 	 * transmission of a request without error by sending a RST_STREAM with
 	 * an error code of NO_ERROR after sending a complete response".
