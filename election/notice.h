@@ -23,7 +23,7 @@ enum { NOTICE_TEXT_BYTES = 2048 };
 struct notice {
 	char text[NOTICE_TEXT_BYTES]; /* the manifest */
 	size_t len;
-	char target[MANIFEST_PATH_BYTES]; /* of the link */
+	char target[MANIFEST_PATH_BYTES + 1]; /* of the link */
 };
 
 /* Compose it.  below_run: the socket is in run/s, and the link says so

@@ -13,6 +13,8 @@
 
 static int run_foreground(struct cli *c, void *own, int argc, char **argv)
 {
+	static char foreground[] = "--foreground";
+	static char data_dir[] = "--data-dir";
 	struct err e;
 
 	(void)own;
@@ -21,8 +23,7 @@ static int run_foreground(struct cli *c, void *own, int argc, char **argv)
 	if (!cli_data_dir(c, true, &e))
 		return cli_fail(&e);
 	char *program = sibling_path(NULL, "executord");
-	char *const args[] = {program, "--foreground", "--data-dir",
-			      c->data_dir, NULL};
+	char *const args[] = {program, foreground, data_dir, c->data_dir, NULL};
 	execvp(program, args);
 	err_sys(&e, ERR_INTERNAL, "cannot run %s", program);
 	free(program);

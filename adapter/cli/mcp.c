@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -6,6 +7,8 @@
 
 static int run(struct cli *c, void *own, int argc, char **argv)
 {
+	static char data_dir[] = "--data-dir";
+	static char no_start[] = "--no-start";
 	char *program = sibling_path(NULL, "executor-mcp-adapter");
 	char *args[5];
 	int n = 0;
@@ -16,11 +19,11 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 	(void)argv;
 	args[n++] = program;
 	if (c->data_dir_option) {
-		args[n++] = "--data-dir";
+		args[n++] = data_dir;
 		args[n++] = (char *)(uintptr_t)c->data_dir_option;
 	}
 	if (c->no_start)
-		args[n++] = "--no-start";
+		args[n++] = no_start;
 	args[n] = NULL;
 	execvp(program, args);
 	err_sys(&e, ERR_INTERNAL, "cannot run %s", program);
