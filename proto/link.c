@@ -230,7 +230,10 @@ struct link *link_new(struct ev_loop *loop, struct h2_stream *s,
 
 void link_start(struct link *l, uint64_t received)
 {
-	assert(l->arrived.count == 0 && l->delivered.count == 0);
+	/* A peer that numbered messages before it could know from where has
+	 * said nothing. */
+	seqset_finish(&l->arrived);
+	seqset_finish(&l->delivered);
 	l->arrived.all = received;
 	l->delivered.all = received;
 	l->told = received;

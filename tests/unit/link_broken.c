@@ -123,6 +123,21 @@ static void a_number_far_too_early_is_refused(void **state)
 	assert_breaks(ERR_PROTOCOL);
 }
 
+static void what_came_before_the_start_does_not_count(void **state)
+{
+	(void)state;
+	write_message(7, 0);
+	h2_send(client.s);
+	run_until(server.messages == 1);
+	link_start(server.link, 5);
+	assert_int_equal(link_received_all(server.link), 5);
+	write_message(7, 0);
+	write_message(6, 0);
+	h2_send(client.s);
+	run_until(server.messages == 3);
+	assert_int_equal(link_received_all(server.link), 7);
+}
+
 static void what_is_no_envelope_is_refused(void **state)
 {
 	(void)state;
@@ -209,6 +224,7 @@ int main(void)
 		HAND(a_number_comes_once),
 		HAND(a_number_in_parts_comes_once),
 		HAND(a_number_far_too_early_is_refused),
+		HAND(what_came_before_the_start_does_not_count),
 		HAND(what_is_no_envelope_is_refused),
 		HAND(a_huge_envelope_is_refused_on_its_prefix),
 		HAND(an_end_inside_an_envelope_is_told),
