@@ -79,15 +79,16 @@ static void on_tools(void *owner, struct source *s)
 	if (at->gone)
 		return;
 	/* What is read at a start is news only if it differs from what an
-	 * earlier start knew.  A running source that says that its tools
-	 * changed is believed. */
+	 * earlier start knew; the built-in one's is never.  A running source
+	 * that says that its tools changed is believed. */
 	source_info(s, &info);
 	bool announced = at->fresh && info.restarts == at->restarts;
 	if (!announced)
 		buf_append_slice(&before, catalogue_list(r->catalogue));
 	catalogue_set(r->catalogue, source_name(s), tools, count);
-	if (announced ||
-	    !slice_equal(buf_slice(&before), catalogue_list(r->catalogue)))
+	bool differs =
+		!slice_equal(buf_slice(&before), catalogue_list(r->catalogue));
+	if (announced || (differs && !info.builtin))
 		router_changed(r);
 	buf_finish(&before);
 	at->fresh = true;
