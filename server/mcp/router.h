@@ -40,7 +40,8 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 			  struct sessions *sessions,
 			  const struct router_options *options);
 
-/* Load sources, names and tools; done when the catalogue can be served. */
+/* Load sources, names and tools; done when the catalogue can be served.  Before
+ * the first request. */
 void router_load(struct router *r,
 		 void (*done)(void *owner, const struct err *why), void *owner);
 
@@ -70,10 +71,14 @@ unsigned router_in_flight(const struct router *r);
 
 /* --- administration ------------------------------------------------------- */
 
-/* Keep a source and read its tools in the background. */
+/* Keep a source and read its tools in the background.  done comes when it is
+ * in the store, or at once when it is refused: ERR_INVALID_ARGUMENT,
+ * ERR_ALREADY_EXISTS. */
 void router_source_add(struct router *r, const struct stored_source *source,
 		       void (*done)(void *owner, const struct err *why),
 		       void *owner);
+/* Forget a source, fail what it was asked, and end it; done when it is down,
+ * or at once when it is refused: ERR_NOT_FOUND, ERR_INVALID_ARGUMENT. */
 void router_source_remove(struct router *r, const char *name,
 			  void (*done)(void *owner, const struct err *why),
 			  void *owner);
@@ -96,10 +101,12 @@ void router_forget_listed(struct router *r, void *owner);
 uint64_t router_requests(const struct router *r);
 uint64_t router_errors(const struct router *r);
 
-/* Stop every source in good order; done when all are down. */
+/* Stop every source in good order; done when all are down.  Whatever is asked
+ * from now on is refused (ERR_DRAINING). */
 void router_stop(struct router *r, void (*done)(void *owner), void *owner);
 
-/* r may be NULL. */
+/* Release everything; nobody hears of it.  The store is closed next, before the
+ * loop turns: it may still owe an answer.  r may be NULL. */
 void router_free(struct router *r);
 
 #endif
