@@ -35,6 +35,7 @@ struct bridge {
 	bool has_session;
 	bool greeted; /* a Hello was said on this stream */
 	bool attached;
+	bool probing;		 /* what is queued waits for a sign of life */
 	uint64_t *hello_pending; /* what the last Hello points to */
 	struct err trouble;	 /* why there is no daemon */
 
@@ -126,6 +127,22 @@ static const struct ledger_events ledger_events = {
 
 /* --- from the host -------------------------------------------------------- */
 
+/* A request that was handed to a daemon which was killed a moment ago has an
+ * unknown outcome, although nobody ever saw it.  So one that may have an
+ * effect goes to a daemon that was heard this very moment, or follows a ping
+ * that was answered: some 25 us, which only a busy client would notice, whose
+ * daemon is heard all the time. */
+static void send_alive(struct bridge *b, struct ledger_entry *entry,
+		       int64_t now_ms)
+{
+	if (b->probing)
+		return; /* it leaves with the others */
+	b->probing = entry->message->effect && !b->sides->is_alive(b->owner) &&
+		     ledger_probe(&b->ledger, now_ms);
+	if (!b->probing)
+		ledger_send(&b->ledger, entry);
+}
+
 static void forward(struct bridge *b, const struct jsonrpc *m,
 		    struct batch *batch, int64_t now_ms)
 {
@@ -147,7 +164,7 @@ static void forward(struct bridge *b, const struct jsonrpc *m,
 		batch_expect(batch);
 	}
 	if (b->attached)
-		ledger_send(&b->ledger, entry);
+		send_alive(b, entry, now_ms);
 	else
 		b->sides->seek(b->owner);
 }
@@ -195,7 +212,7 @@ static void cancel_from_host(struct bridge *b, const struct jsonrpc *m,
 		return;
 	entry->after = sequence;
 	if (b->attached)
-		ledger_send(&b->ledger, entry);
+		send_alive(b, entry, now_ms);
 }
 
 static void message_from_host(struct bridge *b, struct slice text,
@@ -284,6 +301,13 @@ static void answer_from_daemon(struct bridge *b, uint64_t sequence,
 
 	if (!entry || entry->state != LEDGER_SENT) {
 		swallow(b, sequence); /* cancelled, or given up */
+		return;
+	}
+	if (entry->probe) {
+		b->probing = false;
+		swallow(b, sequence);
+		ledger_remove(&b->ledger, entry);
+		ledger_flush(&b->ledger);
 		return;
 	}
 	if (entry->batch) {
@@ -407,6 +431,7 @@ void bridge_lost(struct bridge *b, const struct err *why, int64_t now_ms)
 {
 	log_info("bridge", "lost the daemon: %s", why->text);
 	b->attached = false;
+	b->probing = false;
 	b->greeted = false;
 	b->trouble = *why;
 	ledger_lost(&b->ledger, now_ms);

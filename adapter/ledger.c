@@ -17,6 +17,10 @@
 static const char filler[] =
 	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}";
 
+/* A client that uses this id itself does without. */
+static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":\"executor-probe\","
+			    "\"method\":\"ping\"}";
+
 /* More gaps than this are not worth filling. */
 enum { FILLERS = 4096 };
 
@@ -55,7 +59,8 @@ static bool has_room(const struct ledger *l, const struct jsonrpc *m,
 			       "%zu requests are in flight already",
 			       l->requests);
 	/* One message may be larger than a bound, but not one of many. */
-	if (l->queued > 0 && l->queued_bytes + len > LEDGER_QUEUED_BYTES)
+	if (!l->attached && l->queued > 0 &&
+	    l->queued_bytes + len > LEDGER_QUEUED_BYTES)
 		return err_set(e, ERR_OVERLOADED,
 			       "%zu bytes are waiting for the daemon already",
 			       l->queued_bytes);
@@ -96,7 +101,7 @@ static void forget_oldest_other(struct ledger *l)
 static void fail(struct ledger *l, struct ledger_entry *entry,
 		 const struct err *why)
 {
-	if (is_request(entry))
+	if (is_request(entry) && !entry->probe)
 		l->events->fail(l->owner, entry, why);
 	ledger_remove(l, entry);
 }
@@ -308,6 +313,31 @@ void ledger_send(struct ledger *l, struct ledger_entry *entry)
 	l->events->send(l->owner, entry->message, entry->after);
 }
 
+bool ledger_probe(struct ledger *l, int64_t now_ms)
+{
+	struct ledger_entry *entry;
+	struct jsonrpc m;
+
+	jsonrpc_slice(slice_of(probe), &m, NULL);
+	entry = ledger_add(l, &m, now_ms, NULL);
+	if (!entry)
+		return false;
+	entry->probe = true;
+	ledger_send(l, entry);
+	return true;
+}
+
+void ledger_flush(struct ledger *l)
+{
+	struct list *next;
+
+	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
+		next = at->next;
+		if (entry_of(at)->state == LEDGER_QUEUED)
+			send_queued(l, entry_of(at));
+	}
+}
+
 void ledger_remove(struct ledger *l, struct ledger_entry *entry)
 {
 	set_state(l, entry, LEDGER_SENT);
@@ -339,13 +369,19 @@ void ledger_acked(struct ledger *l, uint64_t received)
 
 void ledger_lost(struct ledger *l, int64_t now_ms)
 {
-	for (struct list *at = l->entries.next; at != &l->entries;
-	     at = at->next) {
+	struct list *next;
+
+	l->attached = false;
+	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
 		struct ledger_entry *entry = entry_of(at);
 
-		if (entry->state != LEDGER_SENT)
+		next = at->next;
+		if (entry->probe) {
+			ledger_remove(l, entry);
 			continue;
-		set_state(l, entry, LEDGER_LOST);
+		}
+		if (entry->state == LEDGER_SENT)
+			set_state(l, entry, LEDGER_LOST);
 		entry->since_ms = now_ms;
 		entry->deadline_ms = now_ms + LEDGER_WAIT_MS;
 	}
@@ -371,6 +407,7 @@ void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
 	struct list queue;
 
 	list_init(&queue);
+	l->attached = true;
 	l->message_limit_bytes = 0;
 	if (welcome->limits)
 		l->message_limit_bytes = (size_t)welcome->limits->message_bytes;
@@ -387,8 +424,8 @@ void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
 		list_append(&l->entries, &entry->link);
 		if (!welcome->resumed)
 			entry->after = 0;
-		send_queued(l, entry);
 	}
+	ledger_flush(l);
 }
 
 void ledger_extend(struct ledger *l, int64_t now_ms)

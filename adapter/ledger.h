@@ -54,6 +54,7 @@ struct ledger_entry {
 	struct slice method;	 /* raw, inside the message */
 	struct slice params;	 /* raw, inside the message */
 	uint64_t after;		 /* must not overtake this number */
+	bool probe;		 /* our own, see ledger_probe() */
 	unsigned sendings;
 	int64_t since_ms; /* waits for a daemon since */
 	int64_t deadline_ms;
@@ -76,6 +77,7 @@ struct ledger {
 	struct list entries;	    /* first all that were sent, by number */
 	struct map by_id;	    /* raw id -> request */
 	uint64_t last;		    /* number given */
+	bool attached;		    /* from welcome to lost */
 	size_t message_limit_bytes; /* the daemon's; 0: not known */
 	size_t requests, others;
 	size_t queued, queued_bytes;
@@ -96,6 +98,13 @@ struct ledger_entry *ledger_find(struct ledger *l, struct slice id);
 
 /* Number it if it is new, and .send it. */
 void ledger_send(struct ledger *l, struct ledger_entry *entry);
+
+/* Send a ping of our own: whatever answers it proves that the daemon lived
+ * after all that was sent before.  False when it cannot be sent. */
+bool ledger_probe(struct ledger *l, int64_t now_ms);
+
+/* .send everything that is QUEUED. */
+void ledger_flush(struct ledger *l);
 
 /* Settled: forget it. */
 void ledger_remove(struct ledger *l, struct ledger_entry *entry);

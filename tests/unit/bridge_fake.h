@@ -27,6 +27,7 @@ struct fake {
 	uint64_t offset; /* of all that was written to the host */
 	size_t host_queued;
 	size_t daemon_queued;
+	bool silent; /* the daemon was not heard lately */
 	int64_t now_ms;
 };
 
@@ -77,6 +78,11 @@ static void fake_received(void *owner, uint64_t sequence)
 	buf_printf(&f->log, "ack %llu\n", (unsigned long long)sequence);
 }
 
+static bool fake_is_alive(void *owner)
+{
+	return !((struct fake *)owner)->silent;
+}
+
 static size_t fake_daemon_queued(void *owner)
 {
 	return ((struct fake *)owner)->daemon_queued;
@@ -101,6 +107,7 @@ static const struct bridge_sides fake_sides = {
 	.seek = fake_seek,
 	.send = fake_send,
 	.received = fake_received,
+	.is_alive = fake_is_alive,
 	.daemon_queued = fake_daemon_queued,
 	.pause_daemon = fake_pause,
 	.renew = fake_renew,

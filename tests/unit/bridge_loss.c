@@ -245,6 +245,57 @@ static void a_cancellation_while_the_daemon_is_lost_is_sent_later(void **state)
 	       "\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n");
 }
 
+/* --- a daemon that was not heard for a while ------------------------------ */
+
+#define PROBE                                                                  \
+	"{\"jsonrpc\":\"2.0\",\"id\":\"executor-probe\",\"method\":\"ping\"}"
+
+static void a_call_after_silence_waits_for_a_sign_of_life(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	f->silent = true;
+	host_says(f, LIST("1"));
+	host_says(f, CALL("2"));
+	host_says(f, LIST("3"));
+	saw(f, "daemon 1 " LIST("1") "\ndaemon 2 " PROBE "\n");
+	daemon_says(f, 1, RESULT("\"executor-probe\""));
+	saw(f, "ack 1\ndaemon 3 " CALL("2") "\ndaemon 4 " LIST("3") "\n");
+	f->silent = false;
+	host_says(f, CALL("4"));
+	saw(f, "daemon 5 " CALL("4") "\n");
+}
+
+static void a_call_that_waited_for_a_sign_goes_to_the_next_daemon(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	f->silent = true;
+	host_says(f, CALL("1"));
+	saw(f, "daemon 1 " PROBE "\n");
+	lose(f);
+	attach_to(f, 'b', false, 0, NULL);
+	saw(f, "daemon 1 " CALL("1") "\n");
+	daemon_says(f, 1, RESULT("1"));
+	saw(f, "host " RESULT("1") "\n");
+}
+
+static void a_call_may_be_cancelled_before_the_sign_of_life(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	f->silent = true;
+	host_says(f, CALL("1"));
+	host_says(f,
+		  "{\"jsonrpc\":\"2.0\",\"method\":"
+		  "\"notifications/cancelled\",\"params\":{\"requestId\":1}}");
+	daemon_says(f, 1, RESULT("\"executor-probe\""));
+	saw(f, "daemon 1 " PROBE "\nack 1\n");
+}
+
 /* --- no daemon ------------------------------------------------------------ */
 
 static void tell_trouble(struct fake *f, enum reason reason, const char *text)
@@ -377,6 +428,9 @@ int main(void)
 		TEST(a_late_write_is_not_acknowledged_to_another_session),
 		TEST(a_new_daemon_means_that_the_tools_may_have_changed),
 		TEST(a_cancellation_while_the_daemon_is_lost_is_sent_later),
+		TEST(a_call_after_silence_waits_for_a_sign_of_life),
+		TEST(a_call_that_waited_for_a_sign_goes_to_the_next_daemon),
+		TEST(a_call_may_be_cancelled_before_the_sign_of_life),
 		TEST(a_request_is_answered_with_the_trouble_at_its_deadline),
 		TEST(a_call_that_was_sent_and_waits_too_long_is_unknown),
 		TEST(progress_extends_the_deadline_but_not_for_ever),
