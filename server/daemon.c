@@ -281,7 +281,8 @@ static void on_facts(void *owner, struct admin_facts *facts)
 		.epoch = hub_epoch(d->hub),
 		.instance = hub_instance(d->hub),
 		.data_dir = d->data_dir,
-		.socket = owner_socket(d->owner),
+		/* The link stays when the daemon changes. */
+		.socket = owner_link(d->owner),
 		.tcp_url = "",
 		.uptime_s = (uint64_t)(now_ms() - d->started_ms) / 1000,
 		.connections = (uint32_t)hub_peers(d->hub),

@@ -128,7 +128,9 @@ static void follow(const char *path, int fd, off_t at)
 /* Is anybody there, as far as the manifest tells and a connect proves? */
 static bool daemon_runs(struct cli *c)
 {
-	return cli_attach(c, false, NULL);
+	struct err e;
+
+	return cli_attach(c, false, &e);
 }
 
 static int run(struct cli *c, void *own, int argc, char **argv)

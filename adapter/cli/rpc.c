@@ -147,7 +147,10 @@ static void on_closed(void *owner, uint32_t h2_error)
 	r->call.stream = NULL;
 	r->call.over = true;
 	if (!r->call.got_status && r->call.why.reason == ERR_NONE)
-		err_set(&r->call.why, reason_of(grpc_of_reset(h2_error)),
+		err_set(&r->call.why,
+			h2_error == H2_LOST
+				? ERR_LOST
+				: reason_of(grpc_of_reset(h2_error)),
 			"the daemon ended the call without an answer");
 	ev_break(r->loop, EVBREAK_ALL);
 }

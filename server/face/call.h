@@ -17,8 +17,7 @@
 #ifndef SERVER_FACE_CALL_H
 #define SERVER_FACE_CALL_H
 
-#include <protobuf-c/protobuf-c.h>
-
+#include "proto/protobuf.h"
 #include "proto/slice.h"
 
 struct call;

@@ -72,8 +72,6 @@ await scenarios({
 		stream.write({ message: { sequence: 1, effect: true, json: tool(1) } });
 		const first = await next('message');
 		same([first.sequence, JSON.parse(first.json).id], ['1', 1], 'the answer');
-		// The same sequence again is not run again.
-		stream.write({ message: { sequence: 1, effect: true, json: tool(1) } });
 		stream.write({ message: { sequence: 2, effect: true, json: tool(2) } });
 		same(JSON.parse((await next('message')).json).id, 2, 'the second answer');
 		// Resumed on another stream, the first one is told so.
@@ -86,6 +84,19 @@ await scenarios({
 		const again = (await resumed).welcome;
 		same([again.resumed, again.received, again.session.equals(welcome.session)], [true, '2', true], 'resumed');
 		same((await next('goodbye')).reason, 'REASON_SUPERSEDED', 'the first stream');
+		// What had arrived before is not run again when it is sent again.
+		const answers = [];
+		const third = bounded(new Promise(done => {
+			other.on('data', e => {
+				answers.push(JSON.parse(e.message.json).id);
+				if (answers.includes(3))
+					done();
+			});
+		}), 'the third answer');
+		other.write({ message: { sequence: 2, effect: true, json: tool(2) } });
+		other.write({ message: { sequence: 3, effect: true, json: tool(3) } });
+		await third;
+		same(answers, [3], 'answers on the second stream');
 		other.write({ goodbye: { reason: 'REASON_CLIENT_LEFT' } });
 		other.end();
 		stream.end();
