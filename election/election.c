@@ -22,8 +22,8 @@ enum {
 	FREE_LOSSES = 3,
 };
 
-/* spawn.lock is respected for so long, and up to twice that. */
-static const struct pause patience = {150, 1000, 0};
+/* So long is spawn.lock respected. */
+static const struct pause patience = {225, 2000, 0};
 /* After our candidate lost.  A killed owner's lock is free some milliseconds
  * after its socket is dead: the first pause need not be long. */
 static const struct pause after_loser = {50, 2000, 0};
@@ -105,10 +105,8 @@ static void rest(struct election *el, int64_t ms)
 static void go_on_without(struct election *el)
 {
 	if (el->may_start) {
-		int64_t ms = pause_take(&el->patience);
-
 		advance(el, QUEUING);
-		el->until_ms = el->now_ms + pause_between(ms, 2 * ms);
+		el->until_ms = el->now_ms + pause_take(&el->patience);
 		return;
 	}
 	advance(el, ABSENT);

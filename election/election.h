@@ -7,8 +7,12 @@
  * try, the caller says how it went.
  *
  *   SEEKING --manifest--> ATTACHING --attached--> ATTACHED --lost--> SEEKING
- *   SEEKING --spawn.lock or patience--> STARTING --R/L/F/EOF--> SEEKING
+ *   SEEKING or ATTACHING --none, refused--> QUEUING --spawn.lock, patience-->
+ *   STARTING --ready--> SEEKING
+ *   STARTING --lost, failed, died--> RESTING --time, news--> SEEKING
+ *   SEEKING or ATTACHING --and may_start is false--> ABSENT --news--> SEEKING
  *
+ * After each call that changes something (attached, refused, lost) step again.
  * Clients write, unlink and kill nothing.  docs/election.md tells why, and
  * election.pml is the model.
  */
@@ -24,9 +28,14 @@
 struct election;
 
 enum election_want {
-	ELECTION_WAIT,	 /* until the descriptor is readable or the deadline */
-	ELECTION_ATTACH, /* try election_manifest(), then say how it went */
-	ELECTION_IDLE,	 /* attached, or nothing may be started */
+	ELECTION_WAIT, /* until the descriptor is readable or the deadline */
+	/* Try election_manifest(), then say how it went.  Until then a step
+	 * says so again, the descriptor is silent and there is no deadline:
+	 * how long to wait for the hello's answer is the caller's matter. */
+	ELECTION_ATTACH,
+	/* Attached; or no owner was found and none may be started, which is
+	 * for the caller to give up on, or to go on as with ELECTION_WAIT. */
+	ELECTION_IDLE,
 };
 
 enum election_refusal {
@@ -41,7 +50,8 @@ struct election_options {
 	bool may_start;	       /* false: only attach (--no-start) */
 };
 
-/* NULL with *e set only when the directory cannot be used. */
+/* NULL with *e set only when the directory cannot be used (or the process has
+ * no descriptor left).  A directory that cannot be written to can. */
 struct election *election_new(const struct election_options *options,
 			      struct election_error *e);
 
@@ -52,7 +62,8 @@ enum election_want election_step(struct election *el, int64_t now_ms);
  * whole life. */
 int election_fd(const struct election *el);
 
-/* When to step at the latest, in CLOCK_MONOTONIC ms; -1 for never. */
+/* When to step at the latest, in CLOCK_MONOTONIC ms; -1 for never.  It may
+ * lie in the past. */
 int64_t election_deadline_ms(const struct election *el);
 
 /* After ELECTION_ATTACH. */

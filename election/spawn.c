@@ -224,9 +224,12 @@ static void build_environment(char *to[VARIABLES + 1])
 		"PATH",
 		"/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
 	to[n++] = variable("LANG", "C.UTF-8");
-	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-		if (getenv(passed[i]))
-			to[n++] = variable(passed[i], getenv(passed[i]));
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+		const char *value = getenv(passed[i]);
+
+		if (value)
+			to[n++] = variable(passed[i], value);
+	}
 	assert(n <= VARIABLES);
 	to[n] = NULL;
 }
