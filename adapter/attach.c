@@ -329,6 +329,8 @@ void attach_start(struct attach *a)
 {
 	if (a->state == ATTACH_IDLE)
 		ev_idle_start(a->loop, &a->begin);
+	else if (!a->election)
+		set_timer(a, 0);
 }
 
 void attach_confirm(struct attach *a)

@@ -51,7 +51,8 @@ struct attach *attach_new(struct ev_loop *loop,
 			  const struct attach_options *options,
 			  const struct attach_events *events, void *owner);
 
-/* Begin when the loop has nothing better to do.  Harmless when begun. */
+/* Begin when the loop has nothing better to do.  When begun: look again at
+ * once, if the directory could not be used. */
 void attach_start(struct attach *a);
 
 /* The other side has proved to be the daemon of the manifest. */

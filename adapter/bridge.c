@@ -319,6 +319,16 @@ static void answer_from_daemon(struct bridge *b, uint64_t sequence,
 	ledger_remove(&b->ledger, entry);
 }
 
+/* A daemon that starts, leaves or hangs is worth the wait; what else keeps us
+ * away is for a person to mend. */
+static bool waiting_helps(enum reason trouble)
+{
+	return trouble == ERR_DAEMON_STARTING ||
+	       trouble == ERR_DAEMON_UNREACHABLE || trouble == ERR_LOST ||
+	       trouble == ERR_DRAINING || trouble == ERR_OVERLOADED ||
+	       trouble == ERR_MISMATCH;
+}
+
 /* --- public --------------------------------------------------------------- */
 
 struct bridge *bridge_new(const char *cwd, const struct bridge_sides *sides,
@@ -455,6 +465,8 @@ int64_t bridge_turn(struct bridge *b, int64_t now_ms)
 	size_t host = b->sides->host_queued(b->owner);
 	size_t daemon = b->sides->daemon_queued(b->owner);
 
+	if (!b->attached && !waiting_helps(b->trouble.reason))
+		ledger_hurry(&b->ledger);
 	if (!b->attached)
 		ledger_expire(&b->ledger, &b->trouble, now_ms);
 	bool hold =

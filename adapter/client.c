@@ -52,7 +52,8 @@ struct client {
 	 * inside one of its own events. */
 	ev_timer edge;
 	enum election_refusal how;
-	struct err why; /* ERR_NONE: nobody said yet */
+	struct err why; /* ERR_NONE: it is not to be given up */
+	bool accused;	/* and the daemon is to blame */
 };
 
 /* The only writer of c->state. */
@@ -63,26 +64,34 @@ static void advance(struct client *c, enum client_state next)
 	c->state = next;
 }
 
-/* Give the stream up soon.  The first reason is the right one: what follows
- * is its consequence. */
+/* Give the stream up soon. */
 static void give_up(struct client *c, enum election_refusal how,
 		    const struct err *why)
 {
 	if (c->state == CLIENT_SEEKING)
 		return;
-	if (c->why.reason == ERR_NONE) {
+	if (!c->accused) {
 		c->how = how;
 		c->why = *why;
 	}
 	ev_timer_start(c->loop, &c->edge);
 }
 
-static void give_up_broken(struct client *c, const char *why)
+/* The same for what the daemon said or did: a better reason than that the
+ * stream ended, which follows from it. */
+static void accuse(struct client *c, enum election_refusal how,
+		   const struct err *why)
+{
+	give_up(c, how, why);
+	c->accused = true;
+}
+
+static void accuse_broken(struct client *c, const char *why)
 {
 	struct err e;
 
 	err_set(&e, ERR_PROTOCOL, "the daemon broke the protocol: %s", why);
-	give_up(c, ELECTION_OTHER, &e);
+	accuse(c, ELECTION_OTHER, &e);
 }
 
 static bool is_given_up(const struct client *c)
@@ -104,7 +113,9 @@ static void end_stream(struct client *c)
 	assert(!c->stream && !c->link);
 	if (was_attached)
 		c->events->lost(c->owner, &why);
-	c->events->trouble(c->owner, &why);
+	/* What else there is to say about it the election says. */
+	if (c->accused)
+		c->events->trouble(c->owner, &why);
 }
 
 /* --- the link ------------------------------------------------------------- */
@@ -114,11 +125,11 @@ static void from_welcome(struct client *c, const envelope_welcome_t *w)
 	struct err e;
 
 	if (c->state != CLIENT_GREETING) {
-		give_up_broken(c, "a second Welcome");
+		accuse_broken(c, "a second Welcome");
 		return;
 	}
 	if (!handshake_check(w, &c->manifest, &e)) {
-		give_up(c, ELECTION_OTHER, &e);
+		accuse(c, ELECTION_OTHER, &e);
 		return;
 	}
 	link_start(c->link, w->resumed ? c->received : 0);
@@ -138,9 +149,9 @@ static void on_envelope(void *owner, const envelope_t *envelope)
 		from_welcome(c, envelope->welcome);
 	else if (envelope->body_case ==
 		 EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE)
-		give_up(c, handshake_goodbye(envelope->goodbye, &e), &e);
+		accuse(c, handshake_goodbye(envelope->goodbye, &e), &e);
 	else
-		give_up_broken(c, "a Hello from the daemon");
+		accuse_broken(c, "a Hello from the daemon");
 }
 
 static void on_message(void *owner, uint64_t sequence, bool effect,
@@ -154,7 +165,7 @@ static void on_message(void *owner, uint64_t sequence, bool effect,
 	if (c->state == CLIENT_ATTACHED)
 		c->events->message(c->owner, sequence, json);
 	else
-		give_up_broken(c, "a message before the Welcome");
+		accuse_broken(c, "a message before the Welcome");
 }
 
 static void on_acked(void *owner, uint64_t received)
@@ -167,7 +178,7 @@ static void on_acked(void *owner, uint64_t received)
 
 static void on_broken(void *owner, const struct err *why)
 {
-	give_up(owner, ELECTION_OTHER, why);
+	accuse(owner, ELECTION_OTHER, why);
 }
 
 static const struct link_events link_events = {
@@ -186,7 +197,7 @@ static void on_headers(void *owner, const struct h2_headers *h)
 	struct err e;
 
 	if (handshake_status(h, &how, &e))
-		give_up(c, how, &e);
+		accuse(c, how, &e);
 }
 
 static void on_data(void *owner, struct slice bytes)
@@ -282,6 +293,7 @@ static void on_connected(void *owner, struct h2 *h2, const struct manifest *m)
 	c->h2 = h2;
 	c->manifest = *m;
 	c->why.reason = ERR_NONE;
+	c->accused = false;
 	advance(c, CLIENT_GREETING);
 	c->stream = open_stream(c, &e);
 	if (!c->stream) {

@@ -49,7 +49,7 @@ struct client *client_new(struct ev_loop *loop,
 			  const struct attach_options *options,
 			  const struct client_events *events, void *owner);
 
-/* A daemon is needed from now on. */
+/* A daemon is needed; see attach_start(). */
 void client_start(struct client *c);
 
 /* Queue m; takes a reference of its own.  after: see link_send().  Dropped

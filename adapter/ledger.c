@@ -10,27 +10,17 @@
 #include "proto/mem.h"
 #include "proto/message.h"
 
-/* Stands in for a number whose message needs no sending any more, so that
- * the daemon can count without gaps.  MCP 2025-11-25, Cancellation, Behavior
- * Requirements: receivers may ignore a cancellation that "references an
- * unknown request". */
-static const char filler[] =
-	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}";
-
 /* A client that uses this id itself does without. */
 static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":\"executor-probe\","
 			    "\"method\":\"ping\"}";
 
-/* More gaps than this are not worth filling. */
-enum { FILLERS = 4096 };
-
-static struct ledger_entry *entry_of(const struct list *link)
+struct ledger_entry *ledger_entry_of(const struct list *link)
 {
 	/* const is the list's shape, not the entries'. */
 	return LIST_ITEM((uintptr_t)link, struct ledger_entry, link);
 }
 
-static bool is_request(const struct ledger_entry *entry)
+bool ledger_is_request(const struct ledger_entry *entry)
 {
 	return entry->id.len > 0;
 }
@@ -71,7 +61,7 @@ static bool has_room(const struct ledger *l, const struct jsonrpc *m,
 	return true;
 }
 
-static void set_state(struct ledger *l, struct ledger_entry *entry,
+void ledger_set_state(struct ledger *l, struct ledger_entry *entry,
 		      enum ledger_state next)
 {
 	if (entry->state == LEDGER_QUEUED) {
@@ -91,22 +81,22 @@ static void forget_oldest_other(struct ledger *l)
 {
 	for (struct list *at = l->entries.next; at != &l->entries;
 	     at = at->next) {
-		if (is_request(entry_of(at)))
+		if (ledger_is_request(ledger_entry_of(at)))
 			continue;
-		ledger_remove(l, entry_of(at));
+		ledger_remove(l, ledger_entry_of(at));
 		return;
 	}
 }
 
-static void fail(struct ledger *l, struct ledger_entry *entry,
+void ledger_fail(struct ledger *l, struct ledger_entry *entry,
 		 const struct err *why)
 {
-	if (is_request(entry) && !entry->probe)
+	if (ledger_is_request(entry) && !entry->probe)
 		l->events->fail(l->owner, entry, why);
 	ledger_remove(l, entry);
 }
 
-static void fail_outcome_unknown(struct ledger *l, struct ledger_entry *entry)
+void ledger_fail_unknown(struct ledger *l, struct ledger_entry *entry)
 {
 	struct err why;
 
@@ -114,132 +104,7 @@ static void fail_outcome_unknown(struct ledger *l, struct ledger_entry *entry)
 		"The connection to the daemon was lost while this request was "
 		"running.  It may or may not have taken effect, and was not "
 		"run again.  Check its effect before repeating it.");
-	fail(l, entry, &why);
-}
-
-/* A request may be what kills daemons. */
-static bool may_send_again(struct ledger *l, struct ledger_entry *entry)
-{
-	struct err why;
-
-	if (entry->sendings < LEDGER_SENDINGS)
-		return true;
-	err_set(&why, ERR_LOST,
-		"The connection to the daemon was lost %u times while it "
-		"worked on this request.",
-		entry->sendings);
-	fail(l, entry, &why);
-	return false;
-}
-
-/* To be sent as if it were new. */
-static void queue_again(struct ledger *l, struct ledger_entry *entry,
-			struct list *queue)
-{
-	if (!may_send_again(l, entry))
-		return;
-	set_state(l, entry, LEDGER_QUEUED);
-	entry->message->sequence = 0;
-	list_remove(&entry->link);
-	list_append(queue, &entry->link);
-}
-
-static void send_filler(struct ledger *l, uint64_t sequence)
-{
-	struct message *m = message_new(slice_of(filler), false);
-
-	m->sequence = sequence;
-	l->events->send(l->owner, m, 0);
-	message_unref(m);
-}
-
-/* A resumed session goes on counting behind welcome->received.  Some numbers
- * behind it belong to messages that nobody needs any more. */
-static void fill_gaps(struct ledger *l, uint64_t received)
-{
-	uint64_t next = received + 1;
-
-	if (l->last < next || l->last - received > FILLERS)
-		return;
-	for (struct list *at = l->entries.next; at != &l->entries;
-	     at = at->next) {
-		const struct ledger_entry *entry = entry_of(at);
-
-		if (entry->state == LEDGER_QUEUED)
-			break;
-		for (; next < entry->message->sequence; next++)
-			send_filler(l, next);
-		if (next == entry->message->sequence)
-			next++;
-	}
-	for (; next <= l->last; next++)
-		send_filler(l, next);
-}
-
-static Executor__Mcp__V1__Verdict__State
-verdict_of(const envelope_welcome_t *welcome, uint64_t sequence)
-{
-	for (size_t i = 0; i < welcome->n_verdicts; i++)
-		if (welcome->verdicts[i]->sequence == sequence)
-			return welcome->verdicts[i]->state;
-	return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNSPECIFIED;
-}
-
-static void settle_request(struct ledger *l, struct ledger_entry *entry,
-			   const envelope_welcome_t *welcome,
-			   struct list *queue)
-{
-	int verdict = verdict_of(welcome, entry->message->sequence);
-
-	switch (verdict) {
-	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING:
-	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE:
-		set_state(l, entry, LEDGER_SENT);
-		return;
-	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN:
-		if (!welcome->resumed)
-			queue_again(l, entry, queue);
-		else if (may_send_again(l, entry))
-			ledger_send(l, entry); /* by the same number */
-		return;
-	default: /* indeterminate, unspecified, or of a later protocol */
-		if (entry->message->effect)
-			fail_outcome_unknown(l, entry);
-		else
-			queue_again(l, entry, queue);
-	}
-}
-
-/* A new session has no use for what belonged to the old one: the requests it
- * answered or cancelled are gone. */
-static void settle_other(struct ledger *l, struct ledger_entry *entry,
-			 const envelope_welcome_t *welcome)
-{
-	if (welcome->resumed && entry->message->sequence > welcome->received)
-		ledger_send(l, entry);
-	else
-		ledger_remove(l, entry);
-}
-
-/* Settle what was lost; what is to be sent as new goes to queue, in order. */
-static void settle(struct ledger *l, const envelope_welcome_t *welcome,
-		   struct list *queue)
-{
-	struct list *next;
-
-	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
-		struct ledger_entry *entry = entry_of(at);
-
-		next = at->next;
-		if (entry->state == LEDGER_QUEUED) {
-			list_remove(at);
-			list_append(queue, at);
-		} else if (is_request(entry)) {
-			settle_request(l, entry, welcome, queue);
-		} else {
-			settle_other(l, entry, welcome);
-		}
-	}
+	ledger_fail(l, entry, &why);
 }
 
 static void send_queued(struct ledger *l, struct ledger_entry *entry)
@@ -254,7 +119,7 @@ static void send_queued(struct ledger *l, struct ledger_entry *entry)
 	err_set(&why, ERR_TOO_LARGE,
 		"the message has %zu bytes; the daemon takes at most %zu",
 		entry->message->len, l->message_limit_bytes);
-	fail(l, entry, &why);
+	ledger_fail(l, entry, &why);
 }
 
 void ledger_init(struct ledger *l, const struct ledger_events *events,
@@ -309,7 +174,7 @@ void ledger_send(struct ledger *l, struct ledger_entry *entry)
 	if (entry->message->sequence == 0)
 		entry->message->sequence = ++l->last;
 	entry->sendings++;
-	set_state(l, entry, LEDGER_SENT);
+	ledger_set_state(l, entry, LEDGER_SENT);
 	l->events->send(l->owner, entry->message, entry->after);
 }
 
@@ -333,16 +198,16 @@ void ledger_flush(struct ledger *l)
 
 	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
 		next = at->next;
-		if (entry_of(at)->state == LEDGER_QUEUED)
-			send_queued(l, entry_of(at));
+		if (ledger_entry_of(at)->state == LEDGER_QUEUED)
+			send_queued(l, ledger_entry_of(at));
 	}
 }
 
 void ledger_remove(struct ledger *l, struct ledger_entry *entry)
 {
-	set_state(l, entry, LEDGER_SENT);
+	ledger_set_state(l, entry, LEDGER_SENT);
 	l->bytes -= entry->message->len;
-	if (is_request(entry)) {
+	if (ledger_is_request(entry)) {
 		map_remove(&l->by_id, entry->id);
 		l->requests--;
 	} else {
@@ -358,10 +223,10 @@ void ledger_acked(struct ledger *l, uint64_t received)
 	struct list *next;
 
 	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
-		struct ledger_entry *entry = entry_of(at);
+		struct ledger_entry *entry = ledger_entry_of(at);
 
 		next = at->next;
-		if (entry->state == LEDGER_SENT && !is_request(entry) &&
+		if (entry->state == LEDGER_SENT && !ledger_is_request(entry) &&
 		    entry->message->sequence <= received)
 			ledger_remove(l, entry);
 	}
@@ -373,7 +238,7 @@ void ledger_lost(struct ledger *l, int64_t now_ms)
 
 	l->attached = false;
 	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
-		struct ledger_entry *entry = entry_of(at);
+		struct ledger_entry *entry = ledger_entry_of(at);
 
 		next = at->next;
 		if (entry->probe) {
@@ -381,7 +246,7 @@ void ledger_lost(struct ledger *l, int64_t now_ms)
 			continue;
 		}
 		if (entry->state == LEDGER_SENT)
-			set_state(l, entry, LEDGER_LOST);
+			ledger_set_state(l, entry, LEDGER_LOST);
 		entry->since_ms = now_ms;
 		entry->deadline_ms = now_ms + LEDGER_WAIT_MS;
 	}
@@ -394,49 +259,33 @@ uint64_t *ledger_numbers(const struct ledger *l, size_t *count)
 	*count = 0;
 	for (const struct list *at = l->entries.next; at != &l->entries;
 	     at = at->next) {
-		const struct ledger_entry *entry = entry_of(at);
+		const struct ledger_entry *entry = ledger_entry_of(at);
 
-		if (is_request(entry) && entry->state == LEDGER_LOST)
+		if (ledger_is_request(entry) && entry->state == LEDGER_LOST)
 			numbers[(*count)++] = entry->message->sequence;
 	}
 	return numbers;
-}
-
-void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
-{
-	struct list queue;
-
-	list_init(&queue);
-	l->attached = true;
-	l->message_limit_bytes = 0;
-	if (welcome->limits)
-		l->message_limit_bytes = (size_t)welcome->limits->message_bytes;
-	if (welcome->resumed)
-		fill_gaps(l, welcome->received);
-	settle(l, welcome, &queue);
-	/* "Counts up from 1 in each direction": in each session. */
-	if (!welcome->resumed)
-		l->last = 0;
-	while (!list_empty(&queue)) {
-		struct ledger_entry *entry = entry_of(queue.next);
-
-		list_remove(&entry->link);
-		list_append(&l->entries, &entry->link);
-		if (!welcome->resumed)
-			entry->after = 0;
-	}
-	ledger_flush(l);
 }
 
 void ledger_extend(struct ledger *l, int64_t now_ms)
 {
 	for (struct list *at = l->entries.next; at != &l->entries;
 	     at = at->next) {
-		struct ledger_entry *entry = entry_of(at);
+		struct ledger_entry *entry = ledger_entry_of(at);
 		int64_t latest = entry->since_ms + LEDGER_WAIT_MAX_MS;
 		int64_t wanted = now_ms + LEDGER_WAIT_MS;
 
 		entry->deadline_ms = wanted < latest ? wanted : latest;
+	}
+}
+
+void ledger_hurry(struct ledger *l)
+{
+	for (struct list *at = l->entries.next; at != &l->entries;
+	     at = at->next) {
+		struct ledger_entry *entry = ledger_entry_of(at);
+
+		entry->deadline_ms = entry->since_ms + LEDGER_WAIT_LEAST_MS;
 	}
 }
 
@@ -445,16 +294,16 @@ void ledger_expire(struct ledger *l, const struct err *trouble, int64_t now_ms)
 	struct list *next;
 
 	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
-		struct ledger_entry *entry = entry_of(at);
+		struct ledger_entry *entry = ledger_entry_of(at);
 
 		next = at->next;
-		if (!is_request(entry) || entry->state == LEDGER_SENT ||
+		if (!ledger_is_request(entry) || entry->state == LEDGER_SENT ||
 		    entry->deadline_ms > now_ms)
 			continue;
 		if (entry->state == LEDGER_LOST && entry->message->effect)
-			fail_outcome_unknown(l, entry);
+			ledger_fail_unknown(l, entry);
 		else
-			fail(l, entry, trouble);
+			ledger_fail(l, entry, trouble);
 	}
 }
 
@@ -464,9 +313,9 @@ int64_t ledger_deadline_ms(const struct ledger *l)
 
 	for (const struct list *at = l->entries.next; at != &l->entries;
 	     at = at->next) {
-		const struct ledger_entry *entry = entry_of(at);
+		const struct ledger_entry *entry = ledger_entry_of(at);
 
-		if (!is_request(entry) || entry->state == LEDGER_SENT)
+		if (!ledger_is_request(entry) || entry->state == LEDGER_SENT)
 			continue;
 		if (first < 0 || entry->deadline_ms < first)
 			first = entry->deadline_ms;
@@ -477,7 +326,7 @@ int64_t ledger_deadline_ms(const struct ledger *l)
 void ledger_finish(struct ledger *l)
 {
 	while (!list_empty(&l->entries)) {
-		struct ledger_entry *entry = entry_of(l->entries.next);
+		struct ledger_entry *entry = ledger_entry_of(l->entries.next);
 		struct batch *batch = entry->batch;
 
 		ledger_remove(l, entry);

@@ -34,9 +34,10 @@ enum {
 	LEDGER_OTHERS = 1024, /* not requests: the oldest are forgotten */
 	LEDGER_QUEUED_BYTES = 8 * 1024 * 1024, /* while there is no daemon */
 	LEDGER_BYTES = 128 * 1024 * 1024,      /* in all */
-	LEDGER_WAIT_MS = 20 * 1000,	/* for a daemon, silent or not there */
-	LEDGER_WAIT_MAX_MS = 60 * 1000, /* while one says it makes progress */
-	LEDGER_SENDINGS = 3,		/* a request may kill a daemon */
+	LEDGER_WAIT_MS = 20 * 1000,	 /* for a daemon, silent or not there */
+	LEDGER_WAIT_MAX_MS = 60 * 1000,	 /* while one says it makes progress */
+	LEDGER_WAIT_LEAST_MS = 2 * 1000, /* while waiting mends nothing */
+	LEDGER_SENDINGS = 3,		 /* a request may kill a daemon */
 };
 
 enum ledger_state {
@@ -125,6 +126,9 @@ void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome);
 /* A daemon says that it makes progress: wait for it a little longer. */
 void ledger_extend(struct ledger *l, int64_t now_ms);
 
+/* Waiting mends nothing: wait only a little. */
+void ledger_hurry(struct ledger *l);
+
 /* .fail what has waited long enough for a daemon; trouble is why there is
  * none. */
 void ledger_expire(struct ledger *l, const struct err *trouble, int64_t now_ms);
@@ -133,5 +137,19 @@ void ledger_expire(struct ledger *l, const struct err *trouble, int64_t now_ms);
 int64_t ledger_deadline_ms(const struct ledger *l);
 
 void ledger_finish(struct ledger *l);
+
+/* --- between ledger.c and ledger_settle.c --------------------------------- */
+
+struct ledger_entry *ledger_entry_of(const struct list *link);
+bool ledger_is_request(const struct ledger_entry *entry);
+
+/* The only writer of entry->state. */
+void ledger_set_state(struct ledger *l, struct ledger_entry *entry,
+		      enum ledger_state next);
+
+/* .fail it, and forget it. */
+void ledger_fail(struct ledger *l, struct ledger_entry *entry,
+		 const struct err *why);
+void ledger_fail_unknown(struct ledger *l, struct ledger_entry *entry);
 
 #endif

@@ -311,16 +311,28 @@ static void a_request_is_answered_with_the_trouble_at_its_deadline(void **state)
 	struct fake *f = *state;
 
 	host_says(f, LIST("\"q\""));
-	tell_trouble(f, ERR_NO_SPACE, "the disk is full");
+	tell_trouble(f, ERR_DAEMON_UNREACHABLE, "it hangs");
 	assert_int_equal(turn(f, 0), f->now_ms + LEDGER_WAIT_MS);
 	turn(f, LEDGER_WAIT_MS - 1);
 	saw(f, "seek\n");
 	assert_int_equal(turn(f, 1), -1);
 	saw(f, "host {\"jsonrpc\":\"2.0\",\"id\":\"q\",\"error\":{\"code\":"
-	       "-32603,\"message\":\"the disk is full\",\"data\":{\"reason\":"
-	       "\"no_space\",\"method\":\"tools/list\"}}}\n");
+	       "-32603,\"message\":\"it hangs\",\"data\":{\"reason\":"
+	       "\"daemon_unreachable\",\"method\":\"tools/list\"}}}\n");
 	attach_new_session(f);
 	saw(f, "");
+}
+
+static void what_waiting_does_not_mend_is_told_soon(void **state)
+{
+	struct fake *f = *state;
+
+	tell_trouble(f, ERR_NO_SPACE, "the disk is full");
+	host_says(f, LIST("1"));
+	assert_int_equal(turn(f, 0), f->now_ms + LEDGER_WAIT_LEAST_MS);
+	saw(f, "seek\n");
+	turn(f, LEDGER_WAIT_LEAST_MS);
+	saw_part(f, "\"reason\":\"no_space\"");
 }
 
 static void a_call_that_was_sent_and_waits_too_long_is_unknown(void **state)
@@ -432,6 +444,7 @@ int main(void)
 		TEST(a_call_that_waited_for_a_sign_goes_to_the_next_daemon),
 		TEST(a_call_may_be_cancelled_before_the_sign_of_life),
 		TEST(a_request_is_answered_with_the_trouble_at_its_deadline),
+		TEST(what_waiting_does_not_mend_is_told_soon),
 		TEST(a_call_that_was_sent_and_waits_too_long_is_unknown),
 		TEST(progress_extends_the_deadline_but_not_for_ever),
 		TEST(too_much_to_wait_for_a_daemon_is_refused),

@@ -1,0 +1,166 @@
+/* What a new stream settles: the ledger between lost and attached. */
+#include "adapter/ledger.h"
+
+#include "proto/err.h"
+#include "proto/message.h"
+
+/* Stands in for a number whose message needs no sending any more, so that the
+ * daemon can count without gaps.  MCP 2025-11-25, Cancellation, Behavior
+ * Requirements: a receiver MAY ignore it if "The referenced request is
+ * unknown". */
+static const char filler[] =
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}";
+
+/* More gaps than this are not worth filling. */
+enum { FILLERS = 4096 };
+
+/* A request may be what kills daemons. */
+static bool may_send_again(struct ledger *l, struct ledger_entry *entry)
+{
+	struct err why;
+
+	if (entry->sendings < LEDGER_SENDINGS)
+		return true;
+	err_set(&why, ERR_LOST,
+		"The connection to the daemon was lost %u times while it "
+		"worked on this request.",
+		entry->sendings);
+	ledger_fail(l, entry, &why);
+	return false;
+}
+
+/* To be sent as if it were new. */
+static void queue_again(struct ledger *l, struct ledger_entry *entry,
+			struct list *queue)
+{
+	if (!may_send_again(l, entry))
+		return;
+	ledger_set_state(l, entry, LEDGER_QUEUED);
+	entry->message->sequence = 0;
+	list_remove(&entry->link);
+	list_append(queue, &entry->link);
+}
+
+static void send_filler(struct ledger *l, uint64_t sequence)
+{
+	struct message *m = message_new(slice_of(filler), false);
+
+	m->sequence = sequence;
+	l->events->send(l->owner, m, 0);
+	message_unref(m);
+}
+
+/* A resumed session goes on counting behind welcome->received.  Some numbers
+ * behind it belong to messages that nobody needs any more. */
+static void fill_gaps(struct ledger *l, uint64_t received)
+{
+	uint64_t next = received + 1;
+
+	if (l->last < next || l->last - received > FILLERS)
+		return;
+	for (struct list *at = l->entries.next; at != &l->entries;
+	     at = at->next) {
+		const struct ledger_entry *entry = ledger_entry_of(at);
+
+		if (entry->state == LEDGER_QUEUED)
+			break;
+		for (; next < entry->message->sequence; next++)
+			send_filler(l, next);
+		if (next == entry->message->sequence)
+			next++;
+	}
+	for (; next <= l->last; next++)
+		send_filler(l, next);
+}
+
+static Executor__Mcp__V1__Verdict__State
+verdict_of(const envelope_welcome_t *welcome, uint64_t sequence)
+{
+	for (size_t i = 0; i < welcome->n_verdicts; i++)
+		if (welcome->verdicts[i]->sequence == sequence)
+			return welcome->verdicts[i]->state;
+	return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNSPECIFIED;
+}
+
+static void settle_request(struct ledger *l, struct ledger_entry *entry,
+			   const envelope_welcome_t *welcome,
+			   struct list *queue)
+{
+	int verdict = verdict_of(welcome, entry->message->sequence);
+
+	switch (verdict) {
+	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING:
+	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE:
+		ledger_set_state(l, entry, LEDGER_SENT);
+		return;
+	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN:
+		if (!welcome->resumed)
+			queue_again(l, entry, queue);
+		else if (may_send_again(l, entry))
+			ledger_send(l, entry); /* by the same number */
+		return;
+	default: /* indeterminate, unspecified, or of a later protocol */
+		if (entry->message->effect)
+			ledger_fail_unknown(l, entry);
+		else
+			queue_again(l, entry, queue);
+	}
+}
+
+/* A new session has no use for what belonged to the old one: the requests it
+ * answered or cancelled are gone. */
+static void settle_other(struct ledger *l, struct ledger_entry *entry,
+			 const envelope_welcome_t *welcome)
+{
+	if (welcome->resumed && entry->message->sequence > welcome->received)
+		ledger_send(l, entry);
+	else
+		ledger_remove(l, entry);
+}
+
+/* Settle what was lost; what is to be sent as new goes to queue, in order. */
+static void settle(struct ledger *l, const envelope_welcome_t *welcome,
+		   struct list *queue)
+{
+	struct list *next;
+
+	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
+		struct ledger_entry *entry = ledger_entry_of(at);
+
+		next = at->next;
+		if (entry->state == LEDGER_QUEUED) {
+			list_remove(at);
+			list_append(queue, at);
+		} else if (ledger_is_request(entry)) {
+			settle_request(l, entry, welcome, queue);
+		} else {
+			settle_other(l, entry, welcome);
+		}
+	}
+}
+
+void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
+{
+	struct list queue;
+
+	list_init(&queue);
+	l->attached = true;
+	l->message_limit_bytes = 0;
+	if (welcome->limits)
+		l->message_limit_bytes = (size_t)welcome->limits->message_bytes;
+	if (welcome->resumed)
+		fill_gaps(l, welcome->received);
+	settle(l, welcome, &queue);
+	/* "Counts up from 1 in each direction": in each session. */
+	if (!welcome->resumed)
+		l->last = 0;
+	while (!list_empty(&queue)) {
+		struct ledger_entry *entry = ledger_entry_of(queue.next);
+
+		list_remove(&entry->link);
+		list_append(&l->entries, &entry->link);
+		if (!welcome->resumed)
+			entry->after = 0;
+	}
+	ledger_flush(l);
+}
