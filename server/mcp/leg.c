@@ -1,61 +1,17 @@
-#include "server/mcp/leg.h"
+#include "server/mcp/leg_internal.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include "proto/buf.h"
-#include "proto/err.h"
-#include "proto/json.h"
-#include "proto/jsonrpc.h"
 #include "proto/log.h"
 #include "proto/mem.h"
-#include "server/mcp/alarm.h"
 #include "server/mcp/forward.h"
 #include "server/mcp/handshake.h"
-#include "server/mcp/pending.h"
-#include "server/mcp/sorter.h"
 #include "server/mcp/source.h"
-#include "server/mcp/toollist.h"
 #include "server/upstream/process.h"
 
-enum {
-	IN_FLIGHT = 4096,
-	/* What we answer to the upstream is dropped when it does not read. */
-	ANSWERS_BYTES = 1 << 20,
-	LINE_KEEP_BYTES = 64 << 10,
-};
-
-enum leg_state { LEG_OPENING, LEG_OPEN, LEG_ENDING, LEG_DOWN };
-
-struct leg {
-	struct ev_loop *loop;
-	const char *name;
-	const struct leg_events *events;
-	void *owner;
-	const struct source_limits *limits;
-	struct handshake *handshake;
-	uint64_t *last_number;
-
-	enum leg_state state;
-	struct upstream *upstream;
-	struct pending_table flying; /* the one due first comes first */
-	struct err why;		     /* why we end it, if we do */
-
-	uint64_t initialize; /* our own requests; 0 when none is under way */
-	uint64_t list;
-	double initialize_due;
-	double list_due; /* of the whole list */
-	struct toollist listing;
-
-	struct alarm alarm;
-	double idle_since;
-	struct buf line; /* kept from message to message */
-	struct sorter sorter;
-
-	unsigned depth; /* of our own callbacks that are running */
-	bool freed;	/* inside one of them */
-};
+enum { IN_FLIGHT = 4096, LINE_KEEP_BYTES = 64 << 10 };
 
 static const char *const state_name[] = {
 	[LEG_OPENING] = "opening",
@@ -72,8 +28,7 @@ static const unsigned may_follow[] = {
 	[LEG_DOWN] = 0,
 };
 
-/* The only writer of l->state. */
-static void advance(struct leg *l, enum leg_state next)
+void leg_advance(struct leg *l, enum leg_state next)
 {
 	assert(may_follow[l->state] & 1u << next);
 	log_debug("source", "leg of %s: %s -> %s", l->name,
@@ -88,20 +43,19 @@ static void release(struct leg *l)
 	free(l);
 }
 
-/* Around whatever may call our owner: it may free us there. */
-static void enter(struct leg *l)
+void leg_enter(struct leg *l)
 {
 	l->depth++;
 }
 
-static void leave(struct leg *l)
+void leg_leave(struct leg *l)
 {
 	l->depth--;
 	if (l->depth == 0 && l->freed)
 		release(l);
 }
 
-static void set_alarm(struct leg *l)
+void leg_set_alarm(struct leg *l)
 {
 	const struct pending *p = pending_first(&l->flying);
 	double due = p ? p->due : INFINITY;
@@ -115,31 +69,28 @@ static void set_alarm(struct leg *l)
 	alarm_by(&l->alarm, due);
 }
 
-static double after(unsigned ms)
+double leg_due(unsigned ms)
 {
 	return alarm_now() + (double)ms / 1000.0;
 }
 
-/* Something ended: from now on nothing may be under way. */
-static void note_idle(struct leg *l)
+void leg_note_idle(struct leg *l)
 {
 	l->idle_since = alarm_now();
 }
 
-static void end(struct leg *l, const struct err *why)
+void leg_end(struct leg *l, const struct err *why)
 {
 	if (l->state >= LEG_ENDING)
 		return;
 	l->why = *why;
 	l->initialize = 0;
 	l->list = 0;
-	advance(l, LEG_ENDING);
+	leg_advance(l, LEG_ENDING);
 	upstream_stop(l->upstream);
 }
 
-/* A message of our own.  What cannot be sent is not missed: the upstream is
- * ending, or does not read. */
-static void send_line(struct leg *l)
+void leg_send_line(struct leg *l)
 {
 	struct err e;
 
@@ -151,205 +102,29 @@ static void send_line(struct leg *l)
 static void send_initialize(struct leg *l)
 {
 	l->initialize = ++*l->last_number;
-	l->initialize_due = after(l->limits->start_ms);
+	l->initialize_due = leg_due(l->limits->start_ms);
 	handshake_ask(&l->line, l->initialize);
-	send_line(l);
-}
-
-static void ask_page(struct leg *l)
-{
-	l->list = ++*l->last_number;
-	toollist_ask(&l->listing, &l->line, l->list);
-	send_line(l);
+	leg_send_line(l);
 }
 
 static void send_cancelled(struct leg *l, uint64_t number, struct slice reason)
 {
 	forward_cancelled(&l->line, number, reason);
-	send_line(l);
+	leg_send_line(l);
 }
 
-/* --- what the upstream says ----------------------------------------------- */
-
-static void on_initialized(struct leg *l, const struct jsonrpc *m)
-{
-	struct err e;
-
-	l->initialize = 0;
-	if (!handshake_learn(l->handshake, l->name, m, &e)) {
-		end(l, &e);
-		return;
-	}
-	jsonrpc_request(&l->line, (struct slice){NULL, 0},
-			"notifications/initialized", (struct slice){NULL, 0});
-	send_line(l);
-	advance(l, LEG_OPEN);
-	note_idle(l);
-	l->events->ready(l->owner);
-}
-
-static void give_up_list(struct leg *l, const struct err *why)
-{
-	l->list = 0;
-	toollist_finish(&l->listing);
-	note_idle(l);
-	l->events->unlisted(l->owner, why);
-}
-
-static void give_list(struct leg *l)
-{
-	struct toollist tools = l->listing;
-
-	l->listing = (struct toollist){0};
-	note_idle(l);
-	l->events->tools(l->owner, &tools);
-	toollist_finish(&tools);
-}
-
-static void on_page(struct leg *l, const struct jsonrpc *m)
-{
-	bool more;
-	struct err e;
-
-	l->list = 0;
-	if (!toollist_learn(&l->listing, l->name, m, &more, &e))
-		give_up_list(l, &e);
-	else if (more)
-		ask_page(l);
-	else
-		give_list(l);
-}
-
-/* Take a request out of flight; NULL when it is not there. */
-static struct pending *take_flying(struct leg *l, uint64_t number)
+struct pending *leg_take(struct leg *l, uint64_t number)
 {
 	struct pending *p = pending_find(&l->flying, number);
 
 	if (!p)
 		return NULL;
 	pending_take(&l->flying, p);
-	note_idle(l);
+	leg_note_idle(l);
 	return p;
 }
 
-/* Answers to what was cancelled, or to what we never asked, end here. */
-static void on_answer(struct leg *l, const struct jsonrpc *m)
-{
-	unsigned long long number = 0;
-	struct pending *p;
-
-	if (!json_u64(m->id, &number) || number == 0)
-		return;
-	if (number == l->initialize)
-		on_initialized(l, m);
-	else if (number == l->list)
-		on_page(l, m);
-	else if ((p = take_flying(l, number)))
-		pending_answer(&p, m);
-}
-
-static void on_request(struct leg *l, const struct jsonrpc *m)
-{
-	if (upstream_queued(l->upstream) > ANSWERS_BYTES)
-		return;
-	forward_refusal(&l->line, m);
-	send_line(l);
-}
-
-static void on_notification(struct leg *l, const struct jsonrpc *m)
-{
-	if (jsonrpc_method_is(m, "notifications/progress"))
-		pending_progress(&l->flying, m, after(l->limits->request_ms));
-	else if (jsonrpc_method_is(m, "notifications/tools/list_changed"))
-		l->events->changed(l->owner);
-	else if (!jsonrpc_method_is(m, "notifications/cancelled"))
-		l->events->notification(l->owner, m);
-	/* What it cancels was answered when it asked. */
-}
-
-static bool on_sorted(void *owner, const struct jsonrpc *m)
-{
-	struct leg *l = owner;
-
-	switch (m->kind) {
-	case JSONRPC_REQUEST:
-		on_request(l, m);
-		break;
-	case JSONRPC_NOTIFICATION:
-		on_notification(l, m);
-		break;
-	case JSONRPC_RESULT:
-	case JSONRPC_ERROR:
-		on_answer(l, m);
-		break;
-	}
-	return !l->freed;
-}
-
-/* Whoever waits for this answer must not wait for ever. */
-static bool on_misfit(void *owner, struct slice id, const struct err *why)
-{
-	struct leg *l = owner;
-	unsigned long long number = 0;
-	struct pending *p;
-	struct err e;
-
-	if (!json_u64(id, &number) || number == 0)
-		return true;
-	err_set(&e, ERR_SOURCE_PROTOCOL,
-		"source %s answered, but not with a JSON-RPC response: %.200s",
-		l->name, why->text);
-	if (number == l->initialize) {
-		end(l, &e);
-	} else if (number == l->list) {
-		give_up_list(l, &e);
-	} else if ((p = take_flying(l, number))) {
-		pending_fail(&p, &e);
-	}
-	return !l->freed;
-}
-
-static const struct sorter_events sorter_events = {
-	.message = on_sorted,
-	.misfit = on_misfit,
-};
-
-static void on_message(void *owner, struct slice line)
-{
-	struct leg *l = owner;
-
-	enter(l);
-	sorter_read(&l->sorter, line, &sorter_events, l);
-	set_alarm(l);
-	leave(l);
-}
-
-static void on_drained(void *owner)
-{
-	(void)owner; /* nothing of ours waits for it */
-}
-
-static void on_down(void *owner, const struct err *why)
-{
-	struct leg *l = owner;
-	const char *early =
-		l->state == LEG_OPENING ? " before it was ready" : "";
-
-	enter(l);
-	alarm_stop(&l->alarm);
-	if (l->state != LEG_ENDING)
-		err_set(&l->why, ERR_SOURCE_DOWN, "source %s ended%s (%s)",
-			l->name, early, why->text);
-	advance(l, LEG_DOWN);
-	l->events->down(l->owner, &l->why);
-	leave(l);
-}
-
-static const struct upstream_events upstream_events = {
-	.message = on_message,
-	.down = on_down,
-	.drained = on_drained,
-};
+/* --- what time brings ----------------------------------------------------- */
 
 static void fail_overdue(struct leg *l, double now)
 {
@@ -361,7 +136,7 @@ static void fail_overdue(struct leg *l, double now)
 		"but may have had its effect",
 		l->name, l->limits->request_ms / 1000);
 	while ((p = pending_first(&l->flying)) && p->due <= now) {
-		take_flying(l, p->number);
+		leg_take(l, p->number);
 		send_cancelled(l, p->number, slice_of("\"timeout\""));
 		pending_fail(&p, &e);
 	}
@@ -375,10 +150,10 @@ static void run_due(struct leg *l, double now)
 		l->name, l->initialize ? "initialize" : "tools/list",
 		l->limits->start_ms / 1000);
 	if (l->initialize && l->initialize_due <= now) {
-		end(l, &e);
+		leg_end(l, &e);
 	} else if (l->list && l->list_due <= now) {
 		send_cancelled(l, l->list, slice_of("\"timeout\""));
-		give_up_list(l, &e);
+		leg_give_up_list(l, &e);
 	}
 	if (!l->freed)
 		fail_overdue(l, now);
@@ -388,14 +163,13 @@ static void on_alarm(void *owner)
 {
 	struct leg *l = owner;
 
-	enter(l);
+	leg_enter(l);
 	run_due(l, alarm_now());
-	set_alarm(l);
-	leave(l);
+	leg_set_alarm(l);
+	leg_leave(l);
 }
 
-/* --- what the source says --------------------------------------------------
- */
+/* --- what the source says ------------------------------------------------ */
 
 struct leg *leg_new(struct ev_loop *loop, const struct leg_start *start,
 		    const struct leg_events *events, void *owner, struct err *e)
@@ -415,15 +189,15 @@ struct leg *leg_new(struct ev_loop *loop, const struct leg_start *start,
 	alarm_init(&l->alarm, loop, on_alarm, l);
 	l->upstream = start->process
 			      ? process_new(loop, start->process,
-					    &upstream_events, l, e)
+					    &leg_upstream_events, l, e)
 			      : builtin_new(loop, start->functions, start->hub,
-					    &upstream_events, l);
+					    &leg_upstream_events, l);
 	if (!l->upstream) {
 		release(l);
 		return NULL;
 	}
 	send_initialize(l);
-	set_alarm(l);
+	leg_set_alarm(l);
 	return l;
 }
 
@@ -440,16 +214,16 @@ bool leg_request(struct leg *l, struct pending **p, struct slice line,
 	if (!upstream_send(l->upstream, line, e))
 		return false;
 	buf_finish(&(*p)->line);
-	(*p)->due = after(l->limits->request_ms);
+	(*p)->due = leg_due(l->limits->request_ms);
 	pending_put(&l->flying, *p);
 	*p = NULL;
-	set_alarm(l);
+	leg_set_alarm(l);
 	return true;
 }
 
 bool leg_cancel(struct leg *l, uint64_t number, struct slice reason)
 {
-	struct pending *p = take_flying(l, number);
+	struct pending *p = leg_take(l, number);
 
 	if (!p)
 		return false;
@@ -478,15 +252,15 @@ bool leg_fail_one(struct leg *l)
 void leg_list(struct leg *l)
 {
 	assert(l->state == LEG_OPEN && !leg_listing(l));
-	enter(l);
+	leg_enter(l);
 	if (l->handshake->tools) {
-		l->list_due = after(l->limits->start_ms);
-		ask_page(l);
-		set_alarm(l);
+		l->list_due = leg_due(l->limits->start_ms);
+		leg_ask_page(l);
+		leg_set_alarm(l);
 	} else {
-		give_list(l);
+		leg_give_list(l);
 	}
-	leave(l);
+	leg_leave(l);
 }
 
 bool leg_listing(const struct leg *l)
@@ -504,7 +278,7 @@ void leg_set_level(struct leg *l, const char *level)
 	buf_printf(&params, "{\"level\":\"%s\"}", level);
 	forward_own(&l->line, ++*l->last_number, "logging/setLevel",
 		    buf_slice(&params));
-	send_line(l);
+	leg_send_line(l);
 	buf_finish(&params);
 }
 
@@ -513,7 +287,7 @@ void leg_stop(struct leg *l)
 	struct err why;
 
 	err_set(&why, ERR_SOURCE_DOWN, "source %s was stopped", l->name);
-	end(l, &why);
+	leg_end(l, &why);
 }
 
 unsigned leg_in_flight(const struct leg *l)

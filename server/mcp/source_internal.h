@@ -1,0 +1,63 @@
+/*
+ * What the files of a source share: source.c, which does what the router says,
+ * and source_life.c, which does what its leg says and what time brings.
+ */
+#ifndef SERVER_MCP_SOURCE_INTERNAL_H
+#define SERVER_MCP_SOURCE_INTERNAL_H
+
+#include "proto/buf.h"
+#include "proto/err.h"
+#include "server/mcp/alarm.h"
+#include "server/mcp/backoff.h"
+#include "server/mcp/handshake.h"
+#include "server/mcp/leg.h"
+#include "server/mcp/pending.h"
+#include "server/mcp/recipe.h"
+#include "server/mcp/source.h"
+#include "server/mcp/toollist.h"
+
+/* Owned by the router. */
+struct source {
+	struct ev_loop *loop;
+	struct recipe recipe;
+	const struct builtin_hub *functions; /* of the built-in one, or NULL */
+	void *hub;
+	struct source_limits limits;
+	const struct source_events *events;
+	void *owner;
+
+	enum source_state state;
+	struct leg *leg; /* in STARTING, READY and STOPPING */
+	struct handshake handshake;
+	struct toollist tools;
+	char *level; /* the log level that is wanted, or NULL */
+
+	struct pending_table waiting; /* requests, until READY */
+	uint64_t last_number;
+	uint64_t stopped_below; /* requests that source_stop() ended */
+	struct buf line;	/* kept from request to request */
+
+	bool list_wanted;   /* .tools or .failed is owed */
+	double list_at;	    /* when to read the list, once READY */
+	double ready_since; /* of this start; 0 before that */
+	struct backoff backoff;
+	unsigned starts;
+	struct err last_error;
+
+	struct alarm alarm;
+	unsigned depth; /* of our own callbacks that are running */
+	bool freed;	/* inside one of them */
+};
+
+/* Have source_on_alarm() called when there is something to do: everything
+ * that may call the owner happens there or in an event of the leg. */
+void source_set_alarm(struct source *s);
+void source_on_alarm(void *owner);
+
+/* From STARTING or READY: end the leg in good order. */
+void source_begin_stop(struct source *s);
+
+/* What is left when alarm, leg and waiting requests are gone. */
+void source_release(struct source *s);
+
+#endif

@@ -1,0 +1,338 @@
+/* source: its states, and what moves it from one to the next. */
+#include "server/mcp/source_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "proto/log.h"
+
+/* How long a tool list may go on changing before it is read. */
+static const double settle_s = 0.05;
+
+static const char *const state_name[] = {
+	[SOURCE_STOPPED] = "stopped",	[SOURCE_STARTING] = "starting",
+	[SOURCE_READY] = "ready",	[SOURCE_RESTING] = "resting",
+	[SOURCE_STOPPING] = "stopping",
+};
+
+/* From each state, the states that may follow. */
+static const unsigned may_follow[] = {
+	[SOURCE_STOPPED] = 1u << SOURCE_STARTING,
+	[SOURCE_STARTING] = 1u << SOURCE_READY | 1u << SOURCE_RESTING |
+			    1u << SOURCE_STOPPING,
+	[SOURCE_READY] = 1u << SOURCE_RESTING | 1u << SOURCE_STOPPING,
+	[SOURCE_RESTING] = 1u << SOURCE_STOPPED,
+	[SOURCE_STOPPING] = 1u << SOURCE_STOPPED,
+};
+
+/* The only writer of s->state. */
+static void advance(struct source *s, enum source_state next)
+{
+	assert(may_follow[s->state] & 1u << next);
+	log_debug("source", "%s: %s -> %s", s->recipe.name,
+		  state_name[s->state], state_name[next]);
+	s->state = next;
+}
+
+void source_release(struct source *s)
+{
+	handshake_finish(&s->handshake);
+	toollist_finish(&s->tools);
+	buf_finish(&s->line);
+	recipe_finish(&s->recipe);
+	free(s->level);
+	free(s);
+}
+
+/* Around whatever may call our owner: it may free us there. */
+static void enter(struct source *s)
+{
+	s->depth++;
+}
+
+static void leave(struct source *s)
+{
+	s->depth--;
+	if (s->depth == 0 && s->freed)
+		source_release(s);
+}
+
+/* When it has been idle for long enough, as far as can be told now.  Nobody
+ * says when the last request ends: a busy one is looked at again later. */
+static double idle_at(const struct source *s)
+{
+	if (s->limits.idle_ms == 0)
+		return INFINITY;
+	return fmin(leg_idle_since(s->leg), alarm_now()) +
+	       (double)s->limits.idle_ms / 1000.0;
+}
+
+/* Is there anything to start for? */
+static bool is_wanted(const struct source *s)
+{
+	return s->list_wanted || s->waiting.count > 0;
+}
+
+/* When step() has something to do. */
+static double next_step(const struct source *s)
+{
+	switch (s->state) {
+	case SOURCE_STOPPED:
+		return is_wanted(s) || s->stopped_below > 0 ? 0 : INFINITY;
+	case SOURCE_RESTING:
+		return s->stopped_below > 0 ? 0 : s->backoff.until;
+	case SOURCE_READY:
+		return fmin(idle_at(s),
+			    leg_listing(s->leg) ? INFINITY : s->list_at);
+	case SOURCE_STARTING:
+	case SOURCE_STOPPING:
+		break;
+	}
+	return INFINITY;
+}
+
+void source_set_alarm(struct source *s)
+{
+	if (!s->freed)
+		alarm_by(&s->alarm, next_step(s));
+}
+
+/* Fail the waiting requests that came before that number. */
+static void fail_waiting(struct source *s, uint64_t below,
+			 const struct err *why)
+{
+	struct pending *p;
+
+	while ((p = pending_first(&s->waiting)) && p->number < below) {
+		pending_take(&s->waiting, p);
+		pending_fail(&p, why);
+	}
+}
+
+static void fail_list(struct source *s, const struct err *why)
+{
+	s->list_wanted = false;
+	if (!s->freed)
+		s->events->failed(s->owner, s, why);
+}
+
+/* It could not be started, or it ended. */
+static void rest(struct source *s, const struct err *why)
+{
+	bool starting = s->state == SOURCE_STARTING;
+
+	backoff_fail(&s->backoff, alarm_now(), s->ready_since);
+	s->last_error = *why;
+	advance(s, SOURCE_RESTING);
+	log_odd("source", "%s; next try in %.2f s", why->text,
+		backoff_left(&s->backoff, alarm_now()));
+	fail_waiting(s, s->last_number + 1, why);
+	if (starting || s->list_wanted)
+		fail_list(s, why);
+}
+
+/* source_stop() also ends what waited. */
+static void fail_stopped(struct source *s, const struct err *why)
+{
+	uint64_t below = s->stopped_below;
+
+	if (below == 0)
+		return;
+	s->stopped_below = 0;
+	fail_waiting(s, below, why);
+	if (s->list_wanted)
+		fail_list(s, why);
+}
+
+/* --- what the leg says --------------------------------------------------- */
+
+static void send_waiting(struct source *s)
+{
+	struct pending *p;
+	struct err e;
+
+	while (s->leg && (p = pending_first(&s->waiting))) {
+		struct buf line = {0};
+
+		pending_take(&s->waiting, p);
+		buf_move(&line, &p->line);
+		if (!leg_request(s->leg, &p, buf_slice(&line), &e))
+			pending_fail(&p, &e);
+		buf_finish(&line);
+	}
+}
+
+static void on_ready(void *owner)
+{
+	struct source *s = owner;
+
+	enter(s);
+	advance(s, SOURCE_READY);
+	s->ready_since = alarm_now();
+	s->last_error = (struct err){0};
+	log_info("source", "source %s is ready: %s %s, MCP %s", s->recipe.name,
+		 s->handshake.server_name, s->handshake.server_version,
+		 s->handshake.revision);
+	if (s->level)
+		leg_set_level(s->leg, s->level);
+	send_waiting(s);
+	/* What it has may have changed since it was last asked. */
+	if (!s->freed && s->state == SOURCE_READY) {
+		s->list_at = INFINITY;
+		leg_list(s->leg);
+	}
+	source_set_alarm(s);
+	leave(s);
+}
+
+static void on_tools(void *owner, struct toollist *tools)
+{
+	struct source *s = owner;
+
+	enter(s);
+	toollist_finish(&s->tools);
+	s->tools = *tools;
+	*tools = (struct toollist){0};
+	s->list_wanted = false;
+	s->events->tools(s->owner, s);
+	source_set_alarm(s);
+	leave(s);
+}
+
+static void on_unlisted(void *owner, const struct err *why)
+{
+	struct source *s = owner;
+
+	enter(s);
+	s->last_error = *why;
+	log_odd("source", "%s", why->text);
+	fail_list(s, why);
+	source_set_alarm(s);
+	leave(s);
+}
+
+/* Read again, whether or not it will differ, when the changes have settled. */
+static void on_changed(void *owner)
+{
+	struct source *s = owner;
+
+	if (s->state != SOURCE_READY)
+		return;
+	s->list_at = fmin(s->list_at, alarm_now() + settle_s);
+	source_set_alarm(s);
+}
+
+static void on_notification(void *owner, const struct jsonrpc *m)
+{
+	struct source *s = owner;
+
+	enter(s);
+	s->events->notification(s->owner, s, m);
+	leave(s);
+}
+
+static void on_down(void *owner, const struct err *why)
+{
+	struct source *s = owner;
+	struct leg *leg = s->leg;
+
+	enter(s);
+	s->leg = NULL;
+	if (s->state == SOURCE_STOPPING) {
+		advance(s, SOURCE_STOPPED);
+		fail_stopped(s, why);
+	} else {
+		rest(s, why);
+	}
+	while (!s->freed && leg_fail_one(leg))
+		continue;
+	leg_free(leg);
+	source_set_alarm(s);
+	leave(s);
+}
+
+static const struct leg_events leg_events = {
+	.ready = on_ready,
+	.tools = on_tools,
+	.unlisted = on_unlisted,
+	.changed = on_changed,
+	.notification = on_notification,
+	.down = on_down,
+};
+
+/* --- what time brings ---------------------------------------------------- */
+
+static void start(struct source *s)
+{
+	struct process_options process = recipe_process(&s->recipe);
+	struct leg_start how = {
+		.name = s->recipe.name,
+		.process = s->functions ? NULL : &process,
+		.functions = s->functions,
+		.hub = s->hub,
+		.limits = &s->limits,
+		.handshake = &s->handshake,
+		.last_number = &s->last_number,
+	};
+	struct err e;
+
+	process.message_bytes = s->limits.message_bytes;
+	advance(s, SOURCE_STARTING);
+	s->starts++;
+	s->ready_since = 0;
+	s->list_at = INFINITY;
+	s->leg = leg_new(s->loop, &how, &leg_events, s, &e);
+	if (!s->leg)
+		rest(s, &e);
+}
+
+void source_begin_stop(struct source *s)
+{
+	advance(s, SOURCE_STOPPING);
+	leg_stop(s->leg);
+}
+
+static void step(struct source *s, double now)
+{
+	struct err stopped;
+
+	switch (s->state) {
+	case SOURCE_STOPPED:
+	case SOURCE_RESTING:
+		err_set(&stopped, ERR_SOURCE_DOWN, "source %s was stopped",
+			s->recipe.name);
+		fail_stopped(s, &stopped);
+		if (s->state == SOURCE_RESTING && now >= s->backoff.until)
+			advance(s, SOURCE_STOPPED);
+		if (s->state == SOURCE_STOPPED && is_wanted(s) && !s->freed)
+			start(s);
+		break;
+	case SOURCE_READY:
+		if (now >= s->list_at && !leg_listing(s->leg)) {
+			s->list_at = INFINITY;
+			leg_list(s->leg);
+		} else if (now >= idle_at(s)) {
+			source_begin_stop(s);
+		}
+		break;
+	case SOURCE_STARTING:
+	case SOURCE_STOPPING:
+		break;
+	}
+}
+
+void source_on_alarm(void *owner)
+{
+	struct source *s = owner;
+
+	enter(s);
+	step(s, alarm_now());
+	source_set_alarm(s);
+	leave(s);
+}
+
+const char *source_state_name(enum source_state state)
+{
+	return state_name[state];
+}
