@@ -179,7 +179,12 @@ static void describe_end(const struct process *p, struct err *why)
  * bound. */
 static void finish_when_clear(struct process *p)
 {
-	signal_group(p, p->clearing_ms >= REST_TERM_MS ? SIGKILL : 0);
+	if (p->clearing_ms < REST_TERM_MS) {
+		signal_group(p, 0);
+	} else {
+		signal_group(p, SIGKILL);
+		p->group_gone = true; /* zombies are not ours to wait for */
+	}
 	bool clear = p->group_gone && p->output_ended;
 	if (!clear && p->clearing_ms < REST_END_MS) {
 		start_timer(p, REST_LOOK_MS);
