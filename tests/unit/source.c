@@ -339,6 +339,5 @@ int main(void)
 		TEST(its_owner_may_free_it_in_any_event),
 	};
 
-	cmocka_set_test_filter(getenv("F"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
