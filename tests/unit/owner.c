@@ -624,7 +624,7 @@ static void failures_in_a_row_wait_longer_and_longer(void **state)
 	(void)state;
 	assert_int_equal(breaker_wait_ms(&b, now, 0), 0);
 	for (b.failures = 1; b.failures < 20; b.failures++) {
-		int64_t base = 250 * (1ll << (b.failures - 1));
+		int64_t base = (int64_t)250 << (b.failures - 1);
 
 		if (base > 30000)
 			base = 30000;
