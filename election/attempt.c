@@ -66,10 +66,6 @@ static enum attempt_event hear(struct attempt *a, const struct ready_line *line,
 	case READY_READY:
 		return ATTEMPT_READY;
 	case READY_LOST:
-		election_error_set(e, "daemon_starting",
-				   "another executord holds %s/owner.lock and "
-				   "is not ready yet",
-				   data_dir);
 		return ATTEMPT_LOST;
 	case READY_BREAKER:
 		*wait_ms = line->wait_ms;

@@ -20,36 +20,16 @@ enum {
 
 static const char record[] = "boot";
 
-/* The value of the line "key value", copied; false when there is none. */
-static bool find_line(const char *text, const char *key, char *to, size_t cap)
-{
-	size_t key_len = strlen(key);
-
-	for (const char *at = text; at; at = strchr(at, '\n')) {
-		at += *at == '\n';
-		if (strncmp(at, key, key_len) != 0 || at[key_len] != ' ')
-			continue;
-		const char *value = at + key_len + 1;
-		size_t len = strcspn(value, "\n");
-		if (value[len] != '\n' || len >= cap)
-			return false;
-		memcpy(to, value, len);
-		to[len] = '\0';
-		return true;
-	}
-	return false;
-}
-
 static bool parse(struct breaker *b, const char *text, int64_t now_ms)
 {
 	char starts[RECORD_BYTES];
 	char failures[12];
 	char *at = starts;
 
-	if (!find_line(text, "boot_id", b->boot_id, sizeof(b->boot_id)) ||
-	    !find_line(text, "failures", failures, sizeof(failures)) ||
-	    !find_line(text, "starts", starts, sizeof(starts)) ||
-	    !find_line(text, "cause", b->cause, sizeof(b->cause)))
+	if (!file_line(text, "boot_id", b->boot_id, sizeof(b->boot_id)) ||
+	    !file_line(text, "failures", failures, sizeof(failures)) ||
+	    !file_line(text, "starts", starts, sizeof(starts)) ||
+	    !file_line(text, "cause", b->cause, sizeof(b->cause)))
 		return false;
 	unsigned long n = strtoul(failures, NULL, 10);
 	if (n == 0 || n > MOST_FAILURES)

@@ -26,7 +26,7 @@ enum {
 static const struct pause patience = {225, 2000, 0};
 /* After our candidate lost.  A killed owner's lock is free some milliseconds
  * after its socket is dead: the first pause need not be long. */
-static const struct pause after_loser = {50, 2000, 0};
+static const struct pause after_loser = {25, 2000, 0};
 /* After our candidate failed. */
 static const struct pause after_failure = {100, 5000, 0};
 /* After an owner that was lost as soon as it was found. */
@@ -235,6 +235,8 @@ static void say(struct election *el, const struct election_error *e)
 static bool follow(struct election *el, enum attempt_event event,
 		   int64_t wait_ms, const struct election_error *e)
 {
+	struct election_error holder;
+
 	switch (event) {
 	case ATTEMPT_WAIT:
 		return false;
@@ -245,7 +247,8 @@ static bool follow(struct election *el, enum attempt_event event,
 		advance(el, SEEKING);
 		break;
 	case ATTEMPT_LOST:
-		say(el, e);
+		trouble_starting(&holder, el->dir_fd, el->data_dir);
+		say(el, &holder);
 		rest(el, pause_take(&el->after_loser));
 		break;
 	case ATTEMPT_REST:

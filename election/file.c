@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +53,25 @@ bool file_read(int dir_fd, const char *name, char *to, size_t cap, size_t *len)
 	close(fd);
 	*len = got > 0 ? (size_t)got : 0;
 	return got >= 0;
+}
+
+bool file_line(const char *text, const char *key, char *to, size_t cap)
+{
+	size_t key_len = strlen(key);
+
+	for (const char *at = text; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, key, key_len) != 0 || at[key_len] != ' ')
+			continue;
+		const char *value = at + key_len + 1;
+		size_t len = strcspn(value, "\n");
+		if (value[len] != '\n' || len >= cap)
+			return false;
+		memcpy(to, value, len);
+		to[len] = '\0';
+		return true;
+	}
+	return false;
 }
 
 static bool write_whole(int fd, const char *text, size_t len)

@@ -20,6 +20,10 @@ int file_open_dir(int dir_fd, const char *name);
  * when there is none, or when it is larger. */
 bool file_read(int dir_fd, const char *name, char *to, size_t cap, size_t *len);
 
+/* Copy the value of the line "key value" of a text.  False when there is no
+ * such line, or its value does not fit. */
+bool file_line(const char *text, const char *key, char *to, size_t cap);
+
 /* Put len bytes at name, 0600: a new file, written and renamed, so that
  * readers see the old or the new one.  lasting: file and directory are
  * fsync'ed too.  dir is for messages.  Of several writers at once none is

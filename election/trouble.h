@@ -1,6 +1,6 @@
 /*
- * trouble: why the owner that the manifest names could not be attached to,
- * for a person who can do something about it.
+ * trouble: why the owner could not be attached to, for a person who can do
+ * something about it.
  */
 #ifndef ELECTION_TROUBLE_H
 #define ELECTION_TROUBLE_H
@@ -16,6 +16,11 @@ void trouble_gone(struct election_error *e, const struct manifest *m,
  * its kernel does it. */
 void trouble_silent(struct election_error *e, const struct manifest *m,
 		    const char *data_dir, const char *why);
+
+/* Our candidate lost: someone holds owner.lock and is not to be found yet.
+ * Who that is says the record in the lock, which decides nothing. */
+void trouble_starting(struct election_error *e, int dir_fd,
+		      const char *data_dir);
 
 /* Somebody else answered. */
 void trouble_other(struct election_error *e, const struct manifest *m,

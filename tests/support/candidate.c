@@ -152,6 +152,8 @@ int main(int argc, char **argv)
 	case OWNER_WON:
 		break;
 	}
+	if (behaves("freeze"))
+		raise(SIGSTOP);
 	if (behaves("fail")) {
 		owner_fail(o, &e);
 		owner_free(o);

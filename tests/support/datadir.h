@@ -134,16 +134,23 @@ static inline unsigned place_lines(const struct place *p, const char *name)
 	return n;
 }
 
+/* A candidate may have been started that has not written its pid yet; it may
+ * even write while the directory is being removed.  Without one it ends. */
 static inline int place_end(struct place *p)
 {
 	char command[128];
 	char text[4096];
+	int left = 1;
 
-	place_get(p, "pids", text, sizeof(text));
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-		place_kill(p, strtol(line, NULL, 10));
-	snprintf(command, sizeof(command), "rm -rf '%s'", p->top);
-	return system(command);
+	snprintf(command, sizeof(command), "rm -rf '%s' 2>/dev/null", p->top);
+	for (int tries = 0; left != 0 && tries < 100; tries++) {
+		place_get(p, "pids", text, sizeof(text));
+		for (char *line = strtok(text, "\n"); line;
+		     line = strtok(NULL, "\n"))
+			place_kill(p, strtol(line, NULL, 10));
+		left = system(command);
+	}
+	return left;
 }
 
 #endif

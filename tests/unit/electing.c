@@ -581,6 +581,31 @@ static void a_stopped_owner_is_named_and_not_replaced(void **state)
 	election_free(el);
 }
 
+static void a_daemon_stopped_while_starting_is_named(void **state)
+{
+	char advice[64];
+
+	(void)state;
+	place_put(&place, "behave", "freeze");
+	struct election *first = begin_client();
+	assert_true(run(first, has_started_one));
+	while (place_lines(&place, "pids") == 0)
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+	long pid = place_last(&place, "pids");
+	await_stop(pid);
+	struct election *second = begin_client();
+	assert_true(run(second, is_unreachable));
+	snprintf(advice, sizeof(advice), "kill -CONT %ld", pid);
+	assert_non_null(strstr(election_trouble(second)->why, advice));
+	kill((pid_t)pid, SIGCONT);
+	assert_true(run(second, is_idle));
+	assert_true(run(first, is_idle));
+	assert_int_equal(owner_pid(second), pid);
+	assert_int_equal(place_lines(&place, "winners"), 1);
+	election_free(first);
+	election_free(second);
+}
+
 static void one_that_loses_waits_for_the_winner(void **state)
 {
 	char path[PATH_MAX];
@@ -774,6 +799,7 @@ int main(void)
 		WITH_PLACE(a_stopped_holder_of_the_damper_keeps_nobody_out),
 		WITH_PLACE(a_candidate_outlives_its_starter),
 		WITH_PLACE(a_stopped_owner_is_named_and_not_replaced),
+		WITH_PLACE(a_daemon_stopped_while_starting_is_named),
 		WITH_PLACE(one_that_loses_waits_for_the_winner),
 		WITH_PLACE(without_leave_nothing_is_started),
 		WITH_PLACE(a_daemon_inherits_nothing_of_its_starter),
