@@ -198,9 +198,10 @@ static void it_leads_a_group_with_default_signals(void **state)
 	struct owner o = {0};
 	char expected[64];
 
-	start_shell(d, &o,
-		    "cut -d' ' -f5 /proc/$$/stat; grep SigIgn /proc/self/status;"
-		    "grep SigBlk /proc/self/status; read x");
+	start_shell(
+		d, &o,
+		"cut -d' ' -f5 /proc/$$/stat; grep SigIgn /proc/self/status;"
+		"grep SigBlk /proc/self/status; read x");
 	snprintf(expected, sizeof(expected),
 		 "%d|SigIgn:\t0000000000000000|SigBlk:\t0000000000000000|",
 		 (int)upstream_pid(o.upstream));
