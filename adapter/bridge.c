@@ -384,6 +384,7 @@ void bridge_hello(struct bridge *b, envelope_hello_t *hello)
 	free(b->hello_pending);
 	b->hello_pending = ledger_numbers(&b->ledger, &hello->n_pending);
 	hello->pending = b->hello_pending;
+	hello->last = b->ledger.last;
 	hello->initialize_params = protobuf_bytes(buf_slice(&b->setup.params));
 	hello->cwd = protobuf_bytes(slice_of(b->cwd));
 	/* protobuf-c knows no const; it only reads these. */

@@ -12,6 +12,7 @@
 #include "proto/link.h"
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "proto/seqset.h"
 
 enum client_state {
 	CLIENT_SEEKING,
@@ -132,7 +133,8 @@ static void from_welcome(struct client *c, const envelope_welcome_t *w)
 		accuse(c, ELECTION_OTHER, &e);
 		return;
 	}
-	link_start(c->link, w->resumed ? c->received : 0);
+	link_start(c->link,
+		   &(struct seqset){.all = w->resumed ? c->received : 0});
 	attach_confirm(c->attach);
 	advance(c, CLIENT_ATTACHED);
 	c->events->attached(c->owner, w);

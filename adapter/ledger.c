@@ -254,14 +254,15 @@ void ledger_lost(struct ledger *l, int64_t now_ms)
 
 uint64_t *ledger_numbers(const struct ledger *l, size_t *count)
 {
-	uint64_t *numbers = mem_alloc(l->requests * sizeof(*numbers));
+	uint64_t *numbers =
+		mem_alloc((l->requests + l->others) * sizeof(*numbers));
 
 	*count = 0;
 	for (const struct list *at = l->entries.next; at != &l->entries;
 	     at = at->next) {
 		const struct ledger_entry *entry = ledger_entry_of(at);
 
-		if (ledger_is_request(entry) && entry->state == LEDGER_LOST)
+		if (entry->state == LEDGER_LOST)
 			numbers[(*count)++] = entry->message->sequence;
 	}
 	return numbers;

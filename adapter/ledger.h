@@ -116,7 +116,7 @@ void ledger_acked(struct ledger *l, uint64_t received);
 /* The stream is gone. */
 void ledger_lost(struct ledger *l, int64_t now_ms);
 
-/* The numbers of lost requests, for Hello.pending.  The caller frees. */
+/* The numbers of what was lost, for Hello.pending.  The caller frees. */
 uint64_t *ledger_numbers(const struct ledger *l, size_t *count);
 
 /* A daemon accepted the Hello: settle what was lost by its verdicts, then send

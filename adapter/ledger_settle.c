@@ -4,16 +4,6 @@
 #include "proto/err.h"
 #include "proto/message.h"
 
-/* Stands in for a number whose message needs no sending any more, so that the
- * daemon can count without gaps.  MCP 2025-11-25, Cancellation, Behavior
- * Requirements: a receiver MAY ignore it if "The referenced request is
- * unknown". */
-static const char filler[] =
-	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}";
-
-/* More gaps than this are not worth filling. */
-enum { FILLERS = 4096 };
-
 /* A request may be what kills daemons. */
 static bool may_send_again(struct ledger *l, struct ledger_entry *entry)
 {
@@ -41,38 +31,6 @@ static void queue_again(struct ledger *l, struct ledger_entry *entry,
 	list_append(queue, &entry->link);
 }
 
-static void send_filler(struct ledger *l, uint64_t sequence)
-{
-	struct message *m = message_new(slice_of(filler), false);
-
-	m->sequence = sequence;
-	l->events->send(l->owner, m, 0);
-	message_unref(m);
-}
-
-/* A resumed session goes on counting behind welcome->received.  Some numbers
- * behind it belong to messages that nobody needs any more. */
-static void fill_gaps(struct ledger *l, uint64_t received)
-{
-	uint64_t next = received + 1;
-
-	if (l->last < next || l->last - received > FILLERS)
-		return;
-	for (struct list *at = l->entries.next; at != &l->entries;
-	     at = at->next) {
-		const struct ledger_entry *entry = ledger_entry_of(at);
-
-		if (entry->state == LEDGER_QUEUED)
-			break;
-		for (; next < entry->message->sequence; next++)
-			send_filler(l, next);
-		if (next == entry->message->sequence)
-			next++;
-	}
-	for (; next <= l->last; next++)
-		send_filler(l, next);
-}
-
 static Executor__Mcp__V1__Verdict__State
 verdict_of(const envelope_welcome_t *welcome, uint64_t sequence)
 {
@@ -86,7 +44,7 @@ static void settle_request(struct ledger *l, struct ledger_entry *entry,
 			   const envelope_welcome_t *welcome,
 			   struct list *queue)
 {
-	int verdict = verdict_of(welcome, entry->message->sequence);
+	int verdict = (int)verdict_of(welcome, entry->message->sequence);
 
 	switch (verdict) {
 	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING:
@@ -94,9 +52,7 @@ static void settle_request(struct ledger *l, struct ledger_entry *entry,
 		ledger_set_state(l, entry, LEDGER_SENT);
 		return;
 	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN:
-		if (!welcome->resumed)
-			queue_again(l, entry, queue);
-		else if (may_send_again(l, entry))
+		if (may_send_again(l, entry))
 			ledger_send(l, entry); /* by the same number */
 		return;
 	default: /* indeterminate, unspecified, or of a later protocol */
@@ -107,12 +63,13 @@ static void settle_request(struct ledger *l, struct ledger_entry *entry,
 	}
 }
 
-/* A new session has no use for what belonged to the old one: the requests it
- * answered or cancelled are gone. */
+/* What is no request is sent again only where it surely never arrived: a new
+ * session has no use for what belonged to the old one. */
 static void settle_other(struct ledger *l, struct ledger_entry *entry,
 			 const envelope_welcome_t *welcome)
 {
-	if (welcome->resumed && entry->message->sequence > welcome->received)
+	if (verdict_of(welcome, entry->message->sequence) ==
+	    EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN)
 		ledger_send(l, entry);
 	else
 		ledger_remove(l, entry);
@@ -148,19 +105,13 @@ void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
 	l->message_limit_bytes = 0;
 	if (welcome->limits)
 		l->message_limit_bytes = (size_t)welcome->limits->message_bytes;
-	if (welcome->resumed)
-		fill_gaps(l, welcome->received);
 	settle(l, welcome, &queue);
-	/* "Counts up from 1 in each direction": in each session. */
-	if (!welcome->resumed)
-		l->last = 0;
 	while (!list_empty(&queue)) {
 		struct ledger_entry *entry = ledger_entry_of(queue.next);
 
 		list_remove(&entry->link);
 		list_append(&l->entries, &entry->link);
-		if (!welcome->resumed)
-			entry->after = 0;
+		entry->after = 0; /* that one is not on this stream */
 	}
 	ledger_flush(l);
 }

@@ -228,15 +228,15 @@ struct link *link_new(struct ev_loop *loop, struct h2_stream *s,
 	return l;
 }
 
-void link_start(struct link *l, uint64_t received)
+void link_start(struct link *l, const struct seqset *received)
 {
 	/* A peer that numbered messages before it could know from where has
 	 * said nothing. */
 	seqset_finish(&l->arrived);
 	seqset_finish(&l->delivered);
-	l->arrived.all = received;
-	l->delivered.all = received;
-	l->told = received;
+	seqset_copy(&l->arrived, received);
+	seqset_copy(&l->delivered, received);
+	l->told = received->all;
 }
 
 void link_on_data(struct link *l, struct slice bytes)

@@ -22,6 +22,7 @@ struct ev_loop;
 struct h2_stream;
 struct link;
 struct message;
+struct seqset;
 
 struct link_events {
 	/* A hello, welcome or goodbye; borrowed until it returns. */
@@ -48,9 +49,9 @@ struct link *link_new(struct ev_loop *loop, struct h2_stream *s,
 		      size_t limit_bytes, const struct link_events *events,
 		      void *owner);
 
-/* Numbers start behind this for what comes in (0 for a new session): it is
- * what the next link_received() count continues from. */
-void link_start(struct link *l, uint64_t received);
+/* These numbers have come in on an earlier stream (none for a new session):
+ * they do not come again, and link_received() counts on from them.  Copied. */
+void link_start(struct link *l, const struct seqset *received);
 
 void link_on_data(struct link *l, struct slice bytes);
 void link_on_drained(struct link *l);

@@ -57,6 +57,18 @@ bool seqset_add(struct seqset *s, uint64_t n)
 	return true;
 }
 
+bool seqset_has(const struct seqset *s, uint64_t n)
+{
+	return n <= s->all || is_set(s, n);
+}
+
+void seqset_copy(struct seqset *to, const struct seqset *from)
+{
+	*to = *from;
+	if (from->bits)
+		to->bits = mem_copy(from->bits, from->cap_bits / 8);
+}
+
 void seqset_finish(struct seqset *s)
 {
 	free(s->bits);

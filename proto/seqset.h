@@ -25,6 +25,11 @@ struct seqset {
 /* False when n is in already, or too far ahead. */
 bool seqset_add(struct seqset *s, uint64_t n);
 
+bool seqset_has(const struct seqset *s, uint64_t n);
+
+/* Make *to, which is empty, the same set as from. */
+void seqset_copy(struct seqset *to, const struct seqset *from);
+
 /* Release; *s is zeroed. */
 void seqset_finish(struct seqset *s);
 

@@ -257,7 +257,7 @@ static void accept_hello(struct mcp_stream *s, const envelope_hello_t *hello)
 	}
 	advance(s, STREAM_OPEN);
 	ev_timer_stop(s->all->loop, &s->hello);
-	link_start(s->link, welcome.received);
+	link_start(s->link, session_received(s->session));
 	send_welcome(s, hello, &welcome);
 	session_attached(s->session);
 }

@@ -101,6 +101,30 @@ static void list_tools(struct router *r, const struct asked *a)
 	buf_finish(&result);
 }
 
+/* Why the source of that name does not have the tool: always false. */
+static bool refuse_own(const struct router *r, const char *source,
+		       struct slice name, struct err *e)
+{
+	const struct routed *at = router_routed(r, source);
+	struct source_info info;
+	size_t tools;
+
+	if (!at)
+		return err_set(e, ERR_NOT_FOUND,
+			       "there is no source \"%s\"; `executor source "
+			       "list` names those there are",
+			       source);
+	source_info(at->source, &info);
+	source_tools(at->source, &tools);
+	if (tools == 0 && *info.last_error)
+		return err_set(e, ERR_SOURCE_DOWN,
+			       "the tools of \"%s\" are not known: %s", source,
+			       info.last_error);
+	return err_set(e, ERR_UNKNOWN_TOOL,
+		       "the source \"%s\" has no tool \"%.*s\"", source,
+		       (int)name.len, name.ptr);
+}
+
 /* Forward to the source that has the tool of this (decoded) name.  False with
  * *e set when it cannot be. */
 static bool forward(struct router *r, const struct asked *a,
@@ -113,9 +137,7 @@ static bool forward(struct router *r, const struct asked *a,
 	struct slice text = shown(name);
 
 	if (!tool && a->source)
-		return err_set(e, ERR_UNKNOWN_TOOL,
-			       "the source \"%s\" has no tool \"%.*s\"",
-			       a->source, (int)text.len, text.ptr);
+		return refuse_own(r, a->source, text, e);
 	if (!tool)
 		return err_set(e, ERR_UNKNOWN_TOOL,
 			       "there is no tool \"%.*s\"; tools/list names "
@@ -139,7 +161,9 @@ static void call_tool(struct router *r, const struct asked *a)
 	json_unquote(&name, target.name);
 	if (!forward(r, a, &target, buf_slice(&name), &e)) {
 		/* It may be a tool of a source that was never asked. */
-		if (e.reason == ERR_UNKNOWN_TOOL && !a->waited) {
+		if ((e.reason == ERR_UNKNOWN_TOOL ||
+		     e.reason == ERR_SOURCE_DOWN) &&
+		    !a->waited) {
 			lists_refresh(r);
 			if (!lists_settled(r)) {
 				lists_park(r, a->to.session, a->m, a->source);

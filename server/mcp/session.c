@@ -91,7 +91,7 @@ void session_free(struct session *s)
 	drop_requests(s);
 	all->queued_bytes -= s->outbox.bytes;
 	outbox_finish(&s->outbox);
-	sequences_finish(&s->received);
+	seqset_finish(&s->received);
 	session_drop_verdicts(s);
 	message_unref(s->single_answer);
 	free(s->client_name);
@@ -318,14 +318,16 @@ void session_accept(struct session *s, uint64_t sequence, bool effect,
 {
 	/* The flag is the adapter's note to itself: we slice the message. */
 	(void)effect;
-	if (sequences_full(&s->received)) {
+	bool fresh = seqset_add(&s->received, sequence);
+
+	if (!fresh && !seqset_has(&s->received, sequence)) {
 		session_end(
 			s,
 			EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_PROTOCOL_ERROR,
-			"too many sequences behind one that is missing");
+			"a sequence too far ahead of one that is missing");
 		return;
 	}
-	if (sequences_add(&s->received, sequence))
+	if (fresh)
 		take_over(s, sequence, json);
 	if (s->stream)
 		s->functions->accepted(s->stream, sequence);

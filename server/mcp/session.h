@@ -25,6 +25,7 @@
 struct err;
 struct message;
 struct router;
+struct seqset;
 struct session;
 struct sessions;
 
@@ -71,6 +72,10 @@ struct session *session_open(struct sessions *all,
 			     void *stream, envelope_welcome_t *welcome,
 			     struct err *e);
 void session_attached(struct session *s);
+
+/* The sequences of the client that have arrived or do not come any more, for
+ * the stream to count on from. */
+const struct seqset *session_received(const struct session *s);
 
 /* A message of the client.  Never fails: what is wrong with it is answered. */
 void session_accept(struct session *s, uint64_t sequence, bool effect,

@@ -19,7 +19,7 @@ static Executor__Mcp__V1__Verdict__State verdict_on(const struct session *s,
 		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING;
 	if (map_get_u64(answered, sequence))
 		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE;
-	if (!sequences_has(&s->received, sequence))
+	if (!seqset_has(&s->received, sequence))
 		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN;
 	return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE;
 }
@@ -54,6 +54,31 @@ static void judge_pending(struct session *s, const envelope_hello_t *hello,
 	map_finish(&answered);
 	welcome->n_verdicts = hello->n_pending;
 	welcome->verdicts = s->verdict_list;
+}
+
+/* Nothing up to hello->last comes again but what is unknown here: whatever
+ * else is missing was settled without us, and must not stay a gap. */
+static void expect_only(struct session *s, const envelope_hello_t *hello,
+			const envelope_welcome_t *welcome)
+{
+	struct map unknown = {0};
+
+	for (size_t i = 0; i < welcome->n_verdicts; i++) {
+		const envelope_verdict_t *v = welcome->verdicts[i];
+
+		if (v->state ==
+		    EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN)
+			map_put_u64(&unknown, v->sequence, s);
+	}
+	if (unknown.count == 0 && hello->last > s->received.all) {
+		seqset_finish(&s->received);
+		s->received.all = hello->last;
+	}
+	for (uint64_t n = s->received.all + 1;
+	     n <= hello->last && n - s->received.all < SEQSET_AHEAD; n++)
+		if (!map_get_u64(&unknown, n))
+			seqset_add(&s->received, n);
+	map_finish(&unknown);
 }
 
 /* The session that hello names, if it is this adapter's. */
@@ -131,12 +156,18 @@ struct session *session_open(struct sessions *all,
 	welcome->session = protobuf_bytes(
 		(struct slice){(const char *)s->id, sizeof(s->id)});
 	welcome->resumed = resumed;
-	welcome->received = s->received.all;
 	judge_pending(s, hello, resumed, welcome);
+	expect_only(s, hello, welcome);
+	welcome->received = s->received.all;
 	log_info("session", "%llu: %s, client \"%s\"",
 		 (unsigned long long)s->number, resumed ? "resumed" : "opened",
 		 s->client_name);
 	return s;
+}
+
+const struct seqset *session_received(const struct session *s)
+{
+	return &s->received;
 }
 
 void session_attached(struct session *s)

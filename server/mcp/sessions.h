@@ -14,8 +14,8 @@
 #include "proto/list.h"
 #include "proto/map.h"
 #include "proto/mcp.h"
+#include "proto/seqset.h"
 #include "server/mcp/outbox.h"
-#include "server/mcp/sequences.h"
 #include "server/mcp/session.h"
 
 enum session_state {
@@ -48,7 +48,7 @@ struct session {
 	envelope_verdict_t *verdicts;
 	envelope_verdict_t **verdict_list;
 
-	struct sequences received;
+	struct seqset received; /* or not to come any more */
 	struct outbox outbox;
 	int64_t progress_ms; /* the client took something, or owed nothing */
 	int64_t expires_ms;  /* while it is detached */

@@ -88,7 +88,8 @@ await scenarios({
 		const answers = [];
 		const third = bounded(new Promise(done => {
 			other.on('data', e => {
-				answers.push(JSON.parse(e.message.json).id);
+				if (e.message)
+					answers.push(JSON.parse(e.message.json).id);
 				if (answers.includes(3))
 					done();
 			});

@@ -8,7 +8,7 @@ const protos = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..
 
 export function load(file) {
 	return grpc.loadPackageDefinition(loader.loadSync(file, {
-		includeDirs: [protos], longs: String, enums: String, defaults: true,
+		includeDirs: [protos], longs: String, enums: String, defaults: true, oneofs: true,
 	}));
 }
 

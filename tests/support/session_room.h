@@ -169,6 +169,7 @@ struct room {
 	struct stream b;
 	unsigned char adapter[ENVELOPE_ID_BYTES];
 	unsigned char id[ENVELOPE_ID_BYTES]; /* of the session opened last */
+	uint64_t last; /* of the Hellos that resume() says */
 	envelope_welcome_t welcome;
 };
 
@@ -287,6 +288,7 @@ static inline struct session *resume(struct room *room, struct stream *t,
 	hello.received = received;
 	hello.pending = pending;
 	hello.n_pending = n;
+	hello.last = room->last;
 	return open_with(room, t, &hello);
 }
 

@@ -1,4 +1,5 @@
 /* link: what overtakes what, what is acknowledged, what a pause stops. */
+#include "proto/seqset.h"
 #include "tests/unit/link_ends.h"
 
 static void messages_arrive_byte_for_byte_both_ways(void **state)
@@ -120,7 +121,7 @@ static void many_messages_or_bytes_are_acknowledged_at_once(void **state)
 static void a_resumed_session_counts_on(void **state)
 {
 	(void)state;
-	link_start(server.link, 1000);
+	link_start(server.link, &(struct seqset){.all = 1000});
 	post(&client, 1001, 10);
 	post(&client, 1002, 10);
 	run_until(server.messages == 2);

@@ -1,4 +1,5 @@
 /* link: what a peer may do with envelopes, and what breaks the link. */
+#include "proto/seqset.h"
 #include "tests/unit/link_ends.h"
 
 static void write_message(uint64_t sequence, uint64_t received)
@@ -129,7 +130,7 @@ static void what_came_before_the_start_does_not_count(void **state)
 	write_message(7, 0);
 	h2_send(client.s);
 	run_until(server.messages == 1);
-	link_start(server.link, 5);
+	link_start(server.link, &(struct seqset){.all = 5});
 	assert_int_equal(link_received_all(server.link), 5);
 	write_message(7, 0);
 	write_message(6, 0);

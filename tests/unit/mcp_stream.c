@@ -13,6 +13,7 @@
 
 #include "proto/log.h"
 #include "proto/message.h"
+#include "proto/seqset.h"
 #include "server/mcp/session.h"
 
 #define SESSION "/executor.mcp.v1.McpService/Session"
@@ -61,6 +62,14 @@ struct session *session_open(struct sessions *all,
 	welcome->session.data = session_id;
 	welcome->session.len = ENVELOPE_ID_BYTES;
 	return &session;
+}
+
+const struct seqset *session_received(const struct session *s)
+{
+	static const struct seqset none;
+
+	(void)s;
+	return &none;
 }
 
 void session_attached(struct session *s)

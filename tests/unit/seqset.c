@@ -60,12 +60,31 @@ static void what_is_too_far_ahead_is_refused(void **state)
 	seqset_finish(&s);
 }
 
+static void a_copy_is_the_same_set_and_its_own(void **state)
+{
+	struct seqset s = {.all = 3};
+	struct seqset copy = {0};
+
+	(void)state;
+	seqset_add(&s, 7);
+	seqset_copy(&copy, &s);
+	seqset_add(&copy, 5);
+	for (uint64_t n = 1; n < 10; n++) {
+		assert_int_equal(seqset_has(&s, n), n <= 3 || n == 7);
+		assert_int_equal(seqset_has(&copy, n),
+				 n <= 3 || n == 5 || n == 7);
+	}
+	seqset_finish(&s);
+	seqset_finish(&copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_order_it_needs_no_memory),
 		cmocka_unit_test(any_order_ends_in_the_same_set),
 		cmocka_unit_test(what_is_too_far_ahead_is_refused),
+		cmocka_unit_test(a_copy_is_the_same_set_and_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
