@@ -56,6 +56,7 @@ struct attach {
 	char *option_dir;
 	char *argv0;
 	bool may_start;
+	bool resting; /* see attach_rest() */
 
 	enum attach_state state;
 	char *data_dir;		   /* NULL: not resolved yet */
@@ -91,8 +92,8 @@ static void tell_trouble(struct attach *a, const struct election_error *now)
 {
 	struct err e;
 
-	if (strcmp(now->code, a->trouble.code) == 0 &&
-	    strcmp(now->why, a->trouble.why) == 0)
+	if (a->resting || (strcmp(now->code, a->trouble.code) == 0 &&
+			   strcmp(now->why, a->trouble.why) == 0))
 		return;
 	a->trouble = *now;
 	err_set(&e, err_by_name(now->code), "%s", now->why);
@@ -325,8 +326,20 @@ struct attach *attach_new(struct ev_loop *loop,
 	return a;
 }
 
+void attach_rest(struct attach *a)
+{
+	assert(a->state == ATTACH_ATTACHED);
+	a->resting = true;
+	election_allow_start(a->election, false, clock_now_ms());
+}
+
 void attach_start(struct attach *a)
 {
+	if (a->resting && a->state == ATTACH_SEEKING) {
+		election_allow_start(a->election, a->may_start, clock_now_ms());
+		set_timer(a, 0);
+		a->resting = false;
+	}
 	if (a->state == ATTACH_IDLE)
 		ev_idle_start(a->loop, &a->begin);
 	else if (!a->election)
@@ -339,6 +352,8 @@ void attach_confirm(struct attach *a)
 	a->trouble = (struct election_error){.code = err_name(ERR_NONE)};
 	ev_timer_stop(a->loop, &a->timer);
 	election_attached(a->election);
+	election_allow_start(a->election, a->may_start, clock_now_ms());
+	a->resting = false;
 }
 
 void attach_refuse(struct attach *a, enum election_refusal how,

@@ -51,9 +51,14 @@ struct attach *attach_new(struct ev_loop *loop,
 			  const struct attach_options *options,
 			  const struct attach_events *events, void *owner);
 
-/* Begin when the loop has nothing better to do.  When begun: look again at
- * once, if the directory could not be used. */
+/* A daemon is needed: begin when the loop has nothing better to do.  When
+ * begun: look again at once, if the directory could not be used. */
 void attach_start(struct attach *a);
+
+/* While attached: when this daemon goes, start none before the next
+ * attach_start().  It was told to stop, and nobody needs another one now; if
+ * one appears all the same it is attached. */
+void attach_rest(struct attach *a);
 
 /* The other side has proved to be the daemon of the manifest. */
 void attach_confirm(struct attach *a);

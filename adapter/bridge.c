@@ -446,6 +446,8 @@ void bridge_lost(struct bridge *b, const struct err *why, int64_t now_ms)
 	b->greeted = false;
 	b->trouble = *why;
 	ledger_lost(&b->ledger, now_ms);
+	if (b->ledger.requests > 0)
+		b->sides->seek(b->owner);
 }
 
 void bridge_trouble(struct bridge *b, const struct err *why, int64_t now_ms)

@@ -85,6 +85,10 @@ static void accuse(struct client *c, enum election_refusal how,
 {
 	give_up(c, how, why);
 	c->accused = true;
+	/* Clients come and go; a daemon that was told to stop stays stopped
+	 * until somebody asks for something. */
+	if (why->reason == ERR_DRAINING && c->state == CLIENT_ATTACHED && c->h2)
+		attach_rest(c->attach);
 }
 
 static void accuse_broken(struct client *c, const char *why)

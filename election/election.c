@@ -449,6 +449,17 @@ unsigned election_started(const struct election *el)
 	return el->started;
 }
 
+void election_allow_start(struct election *el, bool may_start, int64_t now_ms)
+{
+	assert(may_start || (el->state != QUEUING && el->state != STARTING));
+	el->may_start = may_start;
+	el->now_ms = now_ms;
+	if (el->state == ABSENT && may_start) {
+		advance(el, SEEKING);
+		el->deadline_ms = now_ms;
+	}
+}
+
 void election_free(struct election *el)
 {
 	if (!el)

@@ -84,6 +84,10 @@ const struct election_error *election_trouble(const struct election *el);
 /* Candidates that this election started so far. */
 unsigned election_started(const struct election *el);
 
+/* May a candidate be started, from now on?  Not to be forbidden while one is
+ * being started. */
+void election_allow_start(struct election *el, bool may_start, int64_t now_ms);
+
 void election_free(struct election *el);
 
 #endif

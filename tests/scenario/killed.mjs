@@ -160,10 +160,24 @@ await scenarios({
 		await until('the tool runs', () => effects(hub).length === 1);
 		await hub.ok('daemon', 'stop');
 		assert((await slow).result, 'the running call was answered');
+		// The attached adapter starts no other until it is asked.
 		same(hub.daemons(), [], 'no daemon');
+		await pause(500);
+		same(hub.daemons(), [], 'no daemon, and no other');
 		same((await adapter.call('oracle__echo', { y: 1 })).result?.structuredContent, { y: 1 }, 'the next call');
 		assert(hub.daemons()[0] !== pid, 'another daemon');
 		assertNoDuplicates(hub);
+	},
+
+	async a_daemon_that_another_starts_is_attached_by_all(hub) {
+		await addOracle(hub);
+		const [first, second] = [await connected(hub), await connected(hub)];
+		await hub.ok('daemon', 'stop');
+		same((await first.call('oracle__echo', { z: 1 })).result?.structuredContent, { z: 1 }, 'the one that is asked');
+		await until('the other one is told that lists may have changed', () =>
+			second.notifications.some(n => n.method === 'notifications/tools/list_changed'));
+		const status = JSON.parse(await hub.ok('status', '-o', 'json'));
+		same(status.sessions.filter(s => s.attached).length, 2, 'attached sessions');
 	},
 
 	async what_is_forwarded_is_not_changed_by_a_byte(hub) {

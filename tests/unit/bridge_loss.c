@@ -75,6 +75,7 @@ static void a_call_that_never_arrived_is_sent_again_by_its_number(void **state)
 
 	send_lines(f, CALL("1"), CALL("2"), NULL);
 	lose(f);
+	saw(f, "seek\n");
 	attach_to(f, 'a', true, 1, verdicts);
 	saw(f, "daemon 2 " CALL("2") "\n");
 	daemon_says(f, 1, RESULT("1"));
@@ -89,6 +90,7 @@ static void a_call_that_is_done_or_running_is_waited_for(void **state)
 
 	send_lines(f, CALL("1"), CALL("2"), NULL);
 	lose(f);
+	saw(f, "seek\n");
 	attach_to(f, 'a', true, 2, verdicts);
 	assert_int_equal(turn(f, 10 * LEDGER_WAIT_MAX_MS), -1);
 	saw(f, "");
@@ -196,6 +198,19 @@ static void what_is_sent_again_is_written_once(void **state)
 	saw(f, "ack 3\n");
 }
 
+static void an_idle_client_needs_no_other_daemon(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, LIST("1"), NULL, NULL);
+	daemon_says(f, 1, RESULT("1"));
+	buf_reset(&f->log, 0);
+	lose(f);
+	saw(f, "");
+	host_says(f, LIST("2"));
+	saw(f, "seek\n");
+}
+
 static void a_late_write_is_not_acknowledged_to_another_session(void **state)
 {
 	struct fake *f = *state;
@@ -239,6 +254,7 @@ static void a_cancellation_while_the_daemon_is_lost_is_sent_later(void **state)
 	host_says(f,
 		  "{\"jsonrpc\":\"2.0\",\"method\":"
 		  "\"notifications/cancelled\",\"params\":{\"requestId\":1}}");
+	saw(f, "seek\n"); /* for the call; the note waits */
 	attach_to(f, 'a', true, 1, NULL);
 	saw(f, "daemon 2 {\"jsonrpc\":\"2.0\",\"method\":"
 	       "\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n");
@@ -275,6 +291,7 @@ static void a_call_that_waited_for_a_sign_goes_to_the_next_daemon(void **state)
 	host_says(f, CALL("1"));
 	saw(f, "daemon 1 " PROBE "\n");
 	lose(f);
+	saw(f, "seek\n");
 	attach_to(f, 'b', false, 0, NULL);
 	saw(f, "daemon 2 " CALL("1") "\n");
 	daemon_says(f, 1, RESULT("1"));
@@ -340,6 +357,7 @@ static void a_call_that_was_sent_and_waits_too_long_is_unknown(void **state)
 
 	send_lines(f, CALL("1"), LIST("2"), NULL);
 	lose(f);
+	saw(f, "seek\n");
 	tell_trouble(f, ERR_CRASH_LOOP, "it crashes");
 	turn(f, LEDGER_WAIT_MS);
 	buf_append(&f->log, "", 1);
@@ -436,6 +454,7 @@ int main(void)
 		TEST(what_was_acknowledged_is_not_sent_again),
 		TEST(a_hello_names_the_session_and_what_is_pending),
 		TEST(what_is_sent_again_is_written_once),
+		TEST(an_idle_client_needs_no_other_daemon),
 		TEST(a_late_write_is_not_acknowledged_to_another_session),
 		TEST(a_new_daemon_means_that_the_tools_may_have_changed),
 		TEST(a_cancellation_while_the_daemon_is_lost_is_sent_later),
