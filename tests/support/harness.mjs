@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const tests = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 export const modules = path.join(tests, 'node_modules');
-export const bin = process.env.EXECUTOR_BIN ?? path.join(tests, '..', 'build', 'bin');
+export const bin = process.env.EXECUTOR_BIN ?? path.join(tests, '..', 'build', 'dev', 'bin');
 
 export const everything = path.join(
 	modules, '@modelcontextprotocol', 'server-everything', 'dist', 'index.js');
