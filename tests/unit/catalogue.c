@@ -72,7 +72,7 @@ static void exposed_names_are_what_every_client_takes(void **state)
 static void set(struct catalogue *c, const char *source,
 		const char *const *names)
 {
-	struct source_tool tools[16];
+	struct source_tool tools[16] = {0};
 	struct buf json[16] = {{0}};
 	size_t n = 0;
 
