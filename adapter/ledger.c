@@ -327,7 +327,8 @@ int64_t ledger_deadline_ms(const struct ledger *l)
 void ledger_finish(struct ledger *l)
 {
 	while (!list_empty(&l->entries)) {
-		struct ledger_entry *entry = ledger_entry_of(l->entries.next);
+		struct ledger_entry *entry =
+			ledger_entry_of(list_pop(&l->entries));
 		struct batch *batch = entry->batch;
 
 		ledger_remove(l, entry);

@@ -107,9 +107,8 @@ void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
 		l->message_limit_bytes = (size_t)welcome->limits->message_bytes;
 	settle(l, welcome, &queue);
 	while (!list_empty(&queue)) {
-		struct ledger_entry *entry = ledger_entry_of(queue.next);
+		struct ledger_entry *entry = ledger_entry_of(list_pop(&queue));
 
-		list_remove(&entry->link);
 		list_append(&l->entries, &entry->link);
 		entry->after = 0; /* that one is not on this stream */
 	}

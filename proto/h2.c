@@ -79,9 +79,8 @@ static void make_output(struct h2 *h)
 		if (list_empty(&h->drained))
 			return;
 		while (!list_empty(&h->drained)) {
-			struct list *link = h->drained.next;
+			struct list *link = list_pop(&h->drained);
 
-			list_remove(link);
 			h2_stream_drained(LIST_ITEM(link, struct h2_stream,
 						    drained_link));
 		}
@@ -91,9 +90,9 @@ static void make_output(struct h2 *h)
 static void close_streams(struct h2 *h)
 {
 	while (!list_empty(&h->streams))
-		h2_stream_close(
-			LIST_ITEM(h->streams.next, struct h2_stream, link),
-			H2_LOST);
+		h2_stream_close(LIST_ITEM(list_pop(&h->streams),
+					  struct h2_stream, link),
+				H2_LOST);
 }
 
 static void release_connection(struct h2 *h)

@@ -140,7 +140,8 @@ void link_sending_init(struct link *l)
 void link_sending_finish(struct link *l)
 {
 	while (!list_empty(&l->parcels))
-		parcel_done(l, LIST_ITEM(l->parcels.next, struct parcel, link));
+		parcel_done(l, LIST_ITEM(list_pop(&l->parcels), struct parcel,
+					 link));
 	map_finish(&l->queued);
 }
 

@@ -45,4 +45,15 @@ static inline void list_remove(struct list *link)
 	list_init(link);
 }
 
+/* Take the first element out of a list that has one. */
+static inline struct list *list_pop(struct list *head)
+{
+	struct list *first = head->next;
+
+	head->next = first->next;
+	head->next->prev = head;
+	list_init(first);
+	return first;
+}
+
 #endif

@@ -92,5 +92,5 @@ bool parts_add(struct parts *p, const Executor__Mcp__V1__Chunk *c,
 void parts_finish(struct parts *p)
 {
 	while (!list_empty(&p->list))
-		end(p, LIST_ITEM(p->list.next, struct partial, link));
+		end(p, LIST_ITEM(list_pop(&p->list), struct partial, link));
 }

@@ -433,7 +433,7 @@ void admin_free(struct admin *a)
 	if (!a)
 		return;
 	while (!list_empty(&a->waits))
-		wait_free(LIST_ITEM(a->waits.next, struct wait, link));
+		wait_free(LIST_ITEM(list_pop(&a->waits), struct wait, link));
 	arena_finish(&a->arena);
 	free(a);
 }

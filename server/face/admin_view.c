@@ -223,9 +223,6 @@ Executor__Admin__V1__Tool **view_tools(struct view *v,
 void view_finish(struct view *v)
 {
 	while (!list_empty(&v->memory)) {
-		struct piece *p = LIST_ITEM(v->memory.next, struct piece, link);
-
-		list_remove(&p->link);
-		free(p);
+		free(LIST_ITEM(list_pop(&v->memory), struct piece, link));
 	}
 }

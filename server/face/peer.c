@@ -116,6 +116,6 @@ void peers_free(struct peers *all)
 	if (!all)
 		return;
 	while (!list_empty(&all->list))
-		forget(LIST_ITEM(all->list.next, struct peer, link));
+		forget(LIST_ITEM(list_pop(&all->list), struct peer, link));
 	free(all);
 }

@@ -230,7 +230,7 @@ void call_drop_all(struct router *r)
 {
 	while (!list_empty(&r->calls)) {
 		struct call *c =
-			LIST_ITEM(r->calls.next, struct call, in_router);
+			LIST_ITEM(list_pop(&r->calls), struct call, in_router);
 
 		unlink_call(c);
 		free_call(c);

@@ -110,9 +110,9 @@ static void free_section(struct section *s)
 {
 	drop_tools(s);
 	while (!list_empty(&s->given)) {
-		struct given *g = LIST_ITEM(s->given.next, struct given, link);
+		struct given *g =
+			LIST_ITEM(list_pop(&s->given), struct given, link);
 
-		list_remove(&g->link);
 		free(g->name);
 		free(g);
 	}

@@ -69,7 +69,7 @@ static void on_bound(struct ev_loop *loop, struct ev_timer *timer, int events)
 void lists_check(struct router *r)
 {
 	while (!list_empty(&r->waiters) && lists_settled(r))
-		wake(LIST_ITEM(r->waiters.next, struct waiter, link));
+		wake(LIST_ITEM(list_pop(&r->waiters), struct waiter, link));
 }
 
 void router_when_listed(struct router *r, void (*done)(void *owner),
@@ -171,7 +171,9 @@ void lists_cancel_all(struct router *r, uint64_t session)
 void lists_drop_all(struct router *r)
 {
 	while (!list_empty(&r->parked))
-		free_parked(LIST_ITEM(r->parked.next, struct parked, link));
+		free_parked(
+			LIST_ITEM(list_pop(&r->parked), struct parked, link));
 	while (!list_empty(&r->waiters))
-		free_waiter(LIST_ITEM(r->waiters.next, struct waiter, link));
+		free_waiter(
+			LIST_ITEM(list_pop(&r->waiters), struct waiter, link));
 }

@@ -268,9 +268,10 @@ void router_source_remove(struct router *r, const char *name,
 void router_free_sources(struct router *r)
 {
 	while (!list_empty(&r->orders))
-		free_order(LIST_ITEM(r->orders.next, struct order, link));
+		free_order(LIST_ITEM(list_pop(&r->orders), struct order, link));
 	while (!list_empty(&r->leaving))
-		routed_free(LIST_ITEM(r->leaving.next, struct routed, link));
+		routed_free(
+			LIST_ITEM(list_pop(&r->leaving), struct routed, link));
 	for (size_t i = 0; i < r->source_count; i++)
 		routed_free(r->sources[i]);
 	free(r->sources);

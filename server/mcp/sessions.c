@@ -97,9 +97,8 @@ static void reap(struct sessions *all)
 {
 	while (!list_empty(&all->over)) {
 		struct session *s =
-			LIST_ITEM(all->over.next, struct session, link);
+			LIST_ITEM(list_pop(&all->over), struct session, link);
 
-		list_remove(&s->link);
 		s->single->answer(s->single_owner,
 				  message_text(s->single_answer));
 		session_free(s);
