@@ -136,7 +136,8 @@ static bool has_news(struct election *el)
 		return false;
 	}
 	return !el->refused || m.epoch != el->manifest.epoch ||
-	       memcmp(m.instance, el->manifest.instance, sizeof(m.instance)) ||
+	       memcmp(m.instance, el->manifest.instance, sizeof(m.instance)) !=
+		       0 ||
 	       strcmp(m.socket, el->manifest.socket) != 0;
 }
 

@@ -12,6 +12,7 @@ enum { SMALLEST = 256 };
 char *buf_reserve(struct buf *b, size_t len)
 {
 	assert(len <= SIZE_MAX / 4 && b->len <= SIZE_MAX / 4);
+	assert(b->data || b->len == 0);
 	if (b->data && b->cap - b->head - b->len >= len)
 		return b->data + b->len;
 	char *base = b->data ? b->data - b->head : NULL;

@@ -69,7 +69,7 @@ static bool read_torn(struct grpc_reader *r, struct slice *rest,
 		      const struct grpc_reader_events *events, void *owner,
 		      struct err *e)
 {
-	size_t len;
+	size_t len = 0;
 
 	if (!fill(r, rest, GRPC_PREFIX_BYTES))
 		return true;
@@ -88,7 +88,7 @@ bool grpc_reader_feed(struct grpc_reader *r, struct slice bytes,
 		      struct err *e)
 {
 	struct slice rest = bytes;
-	size_t len;
+	size_t len = 0;
 
 	while (rest.len > 0) {
 		/* A message that lies here whole is handed up as it lies. */

@@ -32,9 +32,9 @@ static void grow(struct seqset *s, uint64_t ahead)
 	for (uint64_t n = s->all + 1; n <= s->all + s->cap_bits; n++)
 		if (is_set(s, n))
 			*word_of(&wide, n) |= bit_of(n);
-	wide.count = s->count;
 	free(s->bits);
-	*s = wide;
+	s->bits = wide.bits;
+	s->cap_bits = wide.cap_bits;
 }
 
 bool seqset_add(struct seqset *s, uint64_t n)

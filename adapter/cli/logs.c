@@ -107,7 +107,8 @@ static void follow(const char *path, int fd, off_t at)
 	struct pollfd out = {.fd = STDOUT_FILENO};
 
 	while (print_rest(fd, &at)) {
-		struct stat now, held;
+		struct stat now;
+		struct stat held;
 
 		if (poll(&out, 1, FOLLOW_MS) > 0)
 			break; /* nobody reads any more */

@@ -1,6 +1,7 @@
 /*
  * executor: the command line.  A gRPC client like any internal tool.
  */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,9 +119,12 @@ static int words_of(const struct command *cmd, int argc, char **argv)
 static const struct command *find_command(int argc, char **argv, int *words)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
-		*words = words_of(commands[i], argc, argv);
+		const struct command *cmd = commands[i];
+
+		assert(cmd);
+		*words = words_of(cmd, argc, argv);
 		if (*words > 0)
-			return commands[i];
+			return cmd;
 	}
 	return NULL;
 }

@@ -44,7 +44,7 @@ static bool is_one_line(struct slice text)
 void forward_request(struct buf *to, const struct source_request *r,
 		     uint64_t number)
 {
-	struct json_edit edits[3];
+	struct json_edit edits[3] = {0};
 	struct decimal storage;
 	struct slice id = decimal(&storage, number);
 	struct buf name = {0};

@@ -56,15 +56,19 @@ static bool holds(const struct buf *text, struct slice word)
 	       memmem(text->data, text->len, word.ptr, word.len);
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static bool next_word(struct slice *words, struct slice *word)
 {
-	static const char space[] = " \t\r\n";
 	size_t at = 0;
 
-	while (at < words->len && memchr(space, words->ptr[at], 4))
+	while (at < words->len && is_space(words->ptr[at]))
 		at++;
 	size_t begin = at;
-	while (at < words->len && !memchr(space, words->ptr[at], 4))
+	while (at < words->len && !is_space(words->ptr[at]))
 		at++;
 	*word = (struct slice){words->ptr + begin, at - begin};
 	words->ptr += at;

@@ -202,7 +202,8 @@ static pid_t fork_quietly(const struct spawn_options *o, const char *program,
 			  int pipes[PIPE_COUNT][2])
 {
 	pid_t parent = getpid();
-	sigset_t all, before;
+	sigset_t all;
+	sigset_t before;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
