@@ -104,7 +104,8 @@ await scenarios({
 			await new Promise(done => setTimeout(done, ms * 2));
 			await starter.kill(ms % 2 ? 'SIGTERM' : 'SIGKILL');
 			await one(hub);
-			same(hub.daemons().length, 1, 'living daemons');
+			// Candidates that lost may still be about to exit.
+			await until('one living daemon', () => hub.daemons().length === 1);
 			if (ms % 3 === 2)
 				await hub.ok('daemon', 'stop');
 		}
