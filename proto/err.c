@@ -37,6 +37,8 @@ static const struct {
 	[ERR_DRAINING] = {GRPC_UNAVAILABLE, -32603, "draining"},
 	[ERR_OUTCOME_UNKNOWN] = {GRPC_ABORTED, -32603, "outcome_unknown"},
 	[ERR_SOURCE_DOWN] = {GRPC_UNAVAILABLE, -32603, "source_down"},
+	[ERR_SOURCE_DISABLED] = {GRPC_FAILED_PRECONDITION, -32603,
+				 "source_disabled"},
 	[ERR_SOURCE_PROTOCOL] = {GRPC_INTERNAL, -32603, "source_protocol"},
 	[ERR_DAEMON_STARTING] = {GRPC_UNAVAILABLE, -32603, "daemon_starting"},
 	[ERR_DAEMON_UNREACHABLE] = {GRPC_UNAVAILABLE, -32603,

@@ -56,6 +56,7 @@ enum reason {
 	ERR_DRAINING,
 	ERR_OUTCOME_UNKNOWN, /* it may have run; it was not run again */
 	ERR_SOURCE_DOWN,     /* the source cannot be started, or ended */
+	ERR_SOURCE_DISABLED, /* someone turned it off */
 	ERR_SOURCE_PROTOCOL, /* the source answers, but not in MCP */
 	ERR_DAEMON_STARTING,
 	ERR_DAEMON_UNREACHABLE,

@@ -132,6 +132,17 @@ static void add_bytes(struct cJSON *array, ProtobufCBinaryData bytes)
 	free(raw);
 }
 
+/* A word, or the array itself. */
+static void add_roots(struct cJSON *o, ProtobufCBinaryData roots)
+{
+	char *raw = mem_ntext((const char *)roots.data, roots.len);
+	struct cJSON *list = *raw == '[' ? cJSON_Parse(raw) : NULL;
+
+	cJSON_AddItemToObject(o, "roots",
+			      list ? list : cJSON_CreateString(raw));
+	free(raw);
+}
+
 struct cJSON *cli_source_json(const admin_source_t *s)
 {
 	struct cJSON *o = cJSON_CreateObject();
@@ -156,6 +167,9 @@ struct cJSON *cli_source_json(const admin_source_t *s)
 	cJSON_AddStringToObject(o, "server_name", s->server_name);
 	cJSON_AddStringToObject(o, "server_version", s->server_version);
 	cJSON_AddStringToObject(o, "revision", s->revision);
+	cJSON_AddBoolToObject(o, "enabled", s->enabled);
+	cJSON_AddStringToObject(o, "interactive", s->interactive);
+	add_roots(o, s->roots);
 	return o;
 }
 

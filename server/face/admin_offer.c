@@ -104,12 +104,46 @@ out:
 	return ok;
 }
 
+/* Empty is what it is without being asked for: NULL. */
+static const char *read_text(struct view *v, struct slice text)
+{
+	return text.len > 0 ? view_bytes(v, text) : NULL;
+}
+
+static bool check_roots(ProtobufCBinaryData roots, struct err *e)
+{
+	return !has_nul(roots) ||
+	       err_set(e, ERR_INVALID_ARGUMENT, "the roots hold a NUL");
+}
+
+bool offer_read_change(const Executor__Admin__V1__SetSourceRequest *asked,
+		       struct view *v, struct stored_change *change,
+		       struct err *e)
+{
+	*change = (struct stored_change){
+		.enabled = -1,
+		.interactive = read_text(v, slice_of(asked->interactive)),
+		.roots = read_text(v, protobuf_slice(asked->roots)),
+	};
+	if (asked->enabled ==
+	    EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_ON)
+		change->enabled = 1;
+	if (asked->enabled ==
+	    EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_OFF)
+		change->enabled = 0;
+	return check_roots(asked->roots, e);
+}
+
 bool offer_read(const Executor__Admin__V1__AddSourceRequest *asked,
 		struct view *v, struct stored_source *stored, struct err *e)
 {
 	*stored = (struct stored_source){.name = asked->name};
-	if (!check_command(asked, e) || !check_env(asked, e))
+	if (!check_command(asked, e) || !check_env(asked, e) ||
+	    !check_roots(asked->roots, e))
 		return false;
+	stored->settings.interactive =
+		read_text(v, slice_of(asked->interactive));
+	stored->settings.roots = read_text(v, protobuf_slice(asked->roots));
 	read_command(asked, v, stored);
 	return read_env(asked, v, stored, e);
 }

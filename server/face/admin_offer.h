@@ -1,7 +1,8 @@
 /*
- * admin_offer: a source that someone wants to add.
+ * admin_offer: a source that someone wants to add, or to change.
  *
- * No I/O: from an AddSourceRequest to what the store keeps.  Checks what only
+ * No I/O: from an AddSourceRequest to what the store keeps, and from a
+ * SetSourceRequest to what changes of it.  Checks what only
  * a message can get wrong; names and paths are the router's to judge.
  */
 #ifndef SERVER_FACE_ADMIN_OFFER_H
@@ -18,5 +19,10 @@ struct err;
  * wrong with it. */
 bool offer_read(const Executor__Admin__V1__AddSourceRequest *asked,
 		struct view *v, struct stored_source *stored, struct err *e);
+
+/* What a SetSourceRequest changes, in memory of the view. */
+bool offer_read_change(const Executor__Admin__V1__SetSourceRequest *asked,
+		       struct view *v, struct stored_change *change,
+		       struct err *e);
 
 #endif

@@ -280,6 +280,50 @@ static struct fate *on_add_source(void *service, struct call *c,
 	return fate;
 }
 
+static struct fate *answer_set(struct wait *w)
+{
+	Executor__Admin__V1__SetSourceResponse r;
+	const struct source *s = router_source(w->admin->router, w->name);
+	struct view v;
+
+	executor__admin__v1__set_source_response__init(&r);
+	if (!s) /* removed meanwhile */
+		return fail_no_source(w->call, w->name);
+	view_init(&v);
+	r.source = view_source(&v, s);
+	struct fate *fate = call_reply(w->call, &r.base);
+	view_finish(&v);
+	return fate;
+}
+
+static struct fate *on_set_source(void *service, struct call *c,
+				  struct slice request)
+{
+	struct admin *a = service;
+	struct stored_change change;
+	struct fate *fate;
+	struct view v;
+	struct err e;
+
+	arena_reset(&a->arena);
+	const Executor__Admin__V1__SetSourceRequest *asked = protobuf_unpack(
+		&a->arena, &executor__admin__v1__set_source_request__descriptor,
+		request, &e);
+	if (!asked)
+		return call_fail(c, &e);
+	view_init(&v);
+	if (offer_read_change(asked, &v, &change, &e)) {
+		struct wait *w = wait_new(a, c, answer_set, asked->name, "");
+
+		router_source_set(a->router, w->name, &change, on_done, w);
+		fate = wait_begin(w);
+	} else {
+		fate = call_fail(c, &e);
+	}
+	view_finish(&v);
+	return fate;
+}
+
 static struct fate *answer_removed(struct wait *w)
 {
 	Executor__Admin__V1__RemoveSourceResponse r;
@@ -404,6 +448,7 @@ static const struct method methods[] = {
 	{.name = "ListTools", .unary = on_list_tools},
 	{.name = "GetTool", .unary = on_get_tool},
 	{.name = "Drain", .unary = on_drain},
+	{.name = "SetSource", .unary = on_set_source},
 };
 
 struct admin *admin_new(struct services *services, struct router *router,

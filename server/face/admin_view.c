@@ -127,6 +127,9 @@ Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
 	to->revision = view_text(v, info.revision);
 	to->builtin = info.builtin;
 	to->requests_in_flight = info.in_flight;
+	to->enabled = !info.disabled;
+	to->interactive = view_text(v, info.interactive);
+	to->roots = take_path(v, info.roots);
 	return to;
 }
 

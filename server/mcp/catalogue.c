@@ -19,6 +19,7 @@ _Static_assert((int)CATALOGUE_NAME_BYTES == (int)NAMES_BYTES,
  * section. */
 struct given {
 	struct list link;
+	const char *source;
 	char *name; /* the source's own, of name_len bytes */
 	size_t name_len;
 	char exposed[NAMES_BYTES + 1];
@@ -72,6 +73,7 @@ static struct given *give(struct catalogue *c, struct section *s,
 	struct given *g = mem_zalloc(sizeof(*g));
 
 	assert(exposed.len <= NAMES_BYTES);
+	g->source = s->source;
 	g->name = mem_ntext(name.ptr, name.len);
 	g->name_len = name.len;
 	memcpy(g->exposed, exposed.ptr, exposed.len);
@@ -258,6 +260,13 @@ const struct catalogue_tool *catalogue_find_own(const struct catalogue *c,
 	const struct given *g = s ? map_get(&s->by_own, name) : NULL;
 
 	return g ? catalogue_find(c, slice_of(g->exposed)) : NULL;
+}
+
+const char *catalogue_whose(const struct catalogue *c, struct slice exposed)
+{
+	const struct given *g = map_get(&c->by_given, exposed);
+
+	return g ? g->source : NULL;
 }
 
 const struct catalogue_tool *catalogue_next(const struct catalogue *c,

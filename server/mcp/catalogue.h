@@ -52,6 +52,10 @@ const struct catalogue_tool *catalogue_find_own(const struct catalogue *c,
 						const char *source,
 						struct slice name);
 
+/* The source that was given this exposed name, also for a tool that is not
+ * there now; NULL when none was. */
+const char *catalogue_whose(const struct catalogue *c, struct slice exposed);
+
 /* All tools in their order: *at starts at 0; NULL at the end. */
 const struct catalogue_tool *catalogue_next(const struct catalogue *c,
 					    size_t *at);

@@ -37,7 +37,8 @@ bool lists_settled(const struct router *r)
 void lists_refresh(struct router *r)
 {
 	for (size_t i = 0; i < r->source_count; i++)
-		if (!r->sources[i]->fresh && !r->stopping)
+		if (!r->sources[i]->fresh && !r->stopping &&
+		    !routed_disabled(r->sources[i]))
 			source_refresh(r->sources[i]->source);
 }
 

@@ -63,6 +63,12 @@ void recipe_init(struct recipe *r, const struct stored_source *stored,
 		if (v->asked)
 			r->env_names[asked++] = mem_text(v->name);
 	}
+	const struct stored_settings *settings = &stored->settings;
+	recipe_change(r, &(struct stored_change){
+				 .enabled = !settings->disabled,
+				 .interactive = settings->interactive,
+				 .roots = settings->roots,
+			 });
 	/* The daemon's own log lies there too; no source is called so. */
 	struct buf file = {0};
 	buf_printf(&file, "%s/source-%s.log", log_dir, stored->name);
@@ -77,7 +83,25 @@ void recipe_init_builtin(struct recipe *r, const char *name)
 		.command = mem_zalloc(sizeof(*r->command)),
 		.env = mem_zalloc(sizeof(*r->env)),
 		.env_names = mem_zalloc(sizeof(*r->env_names)),
+		.interactive = mem_text("auto"),
+		.roots = mem_text("none"),
 	};
+}
+
+static void change_text(char **text, const char *to)
+{
+	if (!to)
+		return;
+	free(*text);
+	*text = mem_text(to);
+}
+
+void recipe_change(struct recipe *r, const struct stored_change *change)
+{
+	if (change->enabled >= 0)
+		r->disabled = change->enabled == 0;
+	change_text(&r->interactive, change->interactive);
+	change_text(&r->roots, change->roots);
 }
 
 struct process_options recipe_process(const struct recipe *r)
@@ -101,5 +125,7 @@ void recipe_finish(struct recipe *r)
 	free_vector(r->env);
 	free_vector(r->env_names);
 	free(r->log_path);
+	free(r->interactive);
+	free(r->roots);
 	*r = (struct recipe){0};
 }

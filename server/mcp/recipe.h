@@ -6,10 +6,12 @@
 #ifndef SERVER_MCP_RECIPE_H
 #define SERVER_MCP_RECIPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "server/upstream/process.h"
 
+struct stored_change;
 struct stored_source;
 
 struct recipe {
@@ -19,11 +21,17 @@ struct recipe {
 	char **env;	  /* "K=V" */
 	char **env_names; /* those that were asked for */
 	char *log_path;
+	bool disabled;
+	char *interactive; /* never NULL, nor is roots: store.h */
+	char *roots;
 };
 
 void recipe_init(struct recipe *r, const struct stored_source *stored,
 		 const char *log_dir);
 void recipe_init_builtin(struct recipe *r, const char *name);
+
+/* Change what can be changed of it. */
+void recipe_change(struct recipe *r, const struct stored_change *change);
 
 /* How to start it; borrowed from the recipe. */
 struct process_options recipe_process(const struct recipe *r);

@@ -76,7 +76,7 @@ static void on_tools(void *owner, struct source *s)
 	size_t count;
 	const struct source_tool *tools = source_tools(s, &count);
 
-	if (at->gone)
+	if (at->gone || routed_disabled(at))
 		return;
 	/* What is read at a start is news only if it differs from what an
 	 * earlier start knew; the built-in one's is never.  A running source
@@ -180,6 +180,14 @@ static void add_builtin(struct router *r)
 	routed_append(r, at);
 }
 
+bool routed_disabled(const struct routed *at)
+{
+	struct source_info info;
+
+	source_info(at->source, &info);
+	return info.disabled;
+}
+
 struct routed *router_routed(const struct router *r, const char *name)
 {
 	for (size_t i = 0; i < r->source_count; i++)
@@ -216,7 +224,7 @@ static void on_catalogue(void *owner, const struct stored_catalogue *c)
 	for (size_t i = 0; i < c->tool_count; i++)
 		tools[i] = (struct source_tool){c->tools[i].name,
 						c->tools[i].json};
-	if (at) {
+	if (at && !routed_disabled(at)) {
 		catalogue_set(r->catalogue, c->source, tools, c->tool_count);
 		at->settled = true;
 	}
@@ -236,7 +244,9 @@ static void on_source(void *owner, const struct stored_source *stored,
 	if (why)
 		log_odd("router", "%s: its environment cannot be opened: %s",
 			stored->name, why->text);
-	routed_append(r, routed_new(r, stored));
+	struct routed *at = routed_new(r, stored);
+	at->settled = routed_disabled(at);
+	routed_append(r, at);
 }
 
 static void on_sources_done(void *owner, const struct err *why)

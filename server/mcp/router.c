@@ -125,6 +125,23 @@ static bool refuse_own(const struct router *r, const char *source,
 		       (int)name.len, name.ptr);
 }
 
+/* Is it a tool of a source that was turned off? */
+static bool refuse_disabled(const struct router *r, const char *source,
+			    struct slice name, struct err *e)
+{
+	const char *whose =
+		source ? source : catalogue_whose(r->catalogue, name);
+	const struct routed *at = whose ? router_routed(r, whose) : NULL;
+
+	if (!at || !routed_disabled(at))
+		return false;
+	err_set(e, ERR_SOURCE_DISABLED,
+		"the source \"%s\" is disabled; to have its tools again: "
+		"executor source enable %s",
+		whose, whose);
+	return true;
+}
+
 /* Forward to the source that has the tool of this (decoded) name.  False with
  * *e set when it cannot be. */
 static bool forward(struct router *r, const struct asked *a,
@@ -136,6 +153,8 @@ static bool forward(struct router *r, const struct asked *a,
 			  : catalogue_find(r->catalogue, name);
 	struct slice text = shown(name);
 
+	if (!tool && refuse_disabled(r, a->source, name, e))
+		return false;
 	if (!tool && a->source)
 		return refuse_own(r, a->source, text, e);
 	if (!tool)

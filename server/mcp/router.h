@@ -26,6 +26,7 @@ struct router;
 struct session;
 struct sessions;
 struct store;
+struct stored_change;
 struct stored_source;
 
 struct router_options {
@@ -82,6 +83,14 @@ void router_source_add(struct router *r, const struct stored_source *source,
 void router_source_remove(struct router *r, const char *name,
 			  void (*done)(void *owner, const struct err *why),
 			  void *owner);
+
+/* Change settings of a source.  done comes when they are in the store and
+ * obeyed (a source that was disabled is down), or at once when it is refused:
+ * ERR_NOT_FOUND, ERR_INVALID_ARGUMENT. */
+void router_source_set(struct router *r, const char *name,
+		       const struct stored_change *change,
+		       void (*done)(void *owner, const struct err *why),
+		       void *owner);
 
 /* NULL when there is none. */
 struct source *router_source(const struct router *r, const char *name);

@@ -1,4 +1,4 @@
-/* Administration: sources are added, removed, and ended. */
+/* Administration: sources are added, changed, removed, and ended. */
 #include "server/mcp/router.h"
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "proto/mem.h"
 #include "server/mcp/lists.h"
 #include "server/mcp/routing.h"
+#include "server/mcp/settings.h"
 #include "server/store/store.h"
 
 enum {
@@ -22,7 +23,9 @@ struct order {
 	struct router *router;
 	struct list link;
 	struct routed *added; /* not yet among the sources; or NULL */
-	char *removed;	      /* or NULL */
+	char *name;	      /* of the one that is removed or changed */
+	struct stored_change change;
+	bool stopping; /* changed, and waits until it is down */
 	void (*done)(void *owner, const struct err *why);
 	void *owner;
 };
@@ -43,9 +46,44 @@ static bool is_down(const struct source *s)
 	return true;
 }
 
+static void free_order(struct order *o)
+{
+	list_remove(&o->link);
+	routed_free(o->added);
+	free(o->name);
+	settings_release(&o->change);
+	free(o);
+}
+
+/* Answer those who disabled a source that is down now, or gone, or enabled
+ * again by another.  Does anybody go on waiting? */
+static bool answer_stopped(struct router *r)
+{
+	struct list *next;
+	bool waiting = false;
+
+	for (struct list *i = r->orders.next; i != &r->orders; i = next) {
+		struct order *o = LIST_ITEM(i, struct order, link);
+		const struct routed *at;
+
+		next = i->next;
+		if (!o->stopping)
+			continue;
+		at = router_routed(r, o->name);
+		if (at && routed_disabled(at) && !is_down(at->source)) {
+			waiting = true;
+			continue;
+		}
+		o->done(o->owner, NULL);
+		free_order(o);
+	}
+	return waiting;
+}
+
 static void depart(struct router *r)
 {
 	struct list *next;
+	bool waiting = answer_stopped(r);
 	bool all_down = list_empty(&r->leaving);
 
 	for (struct list *i = r->leaving.next; i != &r->leaving; i = next) {
@@ -69,7 +107,7 @@ static void depart(struct router *r)
 		stopped(r->stopped_owner);
 		return; /* r may be gone */
 	}
-	if (!r->stopped && list_empty(&r->leaving))
+	if (!r->stopped && !waiting && list_empty(&r->leaving))
 		ev_timer_stop(r->loop, &r->departure);
 }
 
@@ -100,7 +138,8 @@ void router_stop(struct router *r, void (*done)(void *owner), void *owner)
 	watch_departure(r);
 }
 
-/* --- adding and removing -------------------------------------------------- */
+/* --- adding, changing and removing
+ * -------------------------------------------------- */
 
 static struct order *new_order(struct router *r,
 			       void (*done)(void *owner, const struct err *why),
@@ -113,14 +152,6 @@ static struct order *new_order(struct router *r,
 	o->owner = owner;
 	list_append(&r->orders, &o->link);
 	return o;
-}
-
-static void free_order(struct order *o)
-{
-	list_remove(&o->link);
-	routed_free(o->added);
-	free(o->removed);
-	free(o);
 }
 
 /* ^[a-z0-9][a-z0-9_-]{0,23}$ and not the built-in one's. */
@@ -170,7 +201,13 @@ static bool check_source(const struct router *r,
 				       "\"%s\" cannot be the name of an "
 				       "environment variable",
 				       source->env[i].name);
-	return true;
+	return settings_check(
+		&(struct stored_change){
+			.enabled = -1,
+			.interactive = source->settings.interactive,
+			.roots = source->settings.roots,
+		},
+		e);
 }
 
 static void on_added(void *owner, const struct err *why)
@@ -205,6 +242,85 @@ void router_source_add(struct router *r, const struct stored_source *source,
 	store_source_add(r->store, source, on_added, o);
 }
 
+/* Is there one of that name that can be changed or removed? */
+static bool check_there(const struct router *r, const char *name, struct err *e)
+{
+	const struct routed *at = router_routed(r, name);
+
+	if (!at)
+		return err_set(e, ERR_NOT_FOUND, "there is no source \"%.40s\"",
+			       name);
+	if (at == r->sources[0])
+		return err_set(e, ERR_INVALID_ARGUMENT,
+			       "the source \"%s\" is part of the program",
+			       name);
+	return true;
+}
+
+/* Its tools are in no list any more; their names stay its own. */
+static void turn_off(struct routed *at)
+{
+	struct router *r = at->router;
+
+	log_info("router", "source %s disabled", source_name(at->source));
+	catalogue_set(r->catalogue, source_name(at->source), NULL, 0);
+	router_changed(r);
+	at->settled = true;
+	source_stop(at->source);
+	lists_check(r);
+}
+
+/* As if it had just been added. */
+static void turn_on(struct routed *at)
+{
+	log_info("router", "source %s enabled", source_name(at->source));
+	at->settled = false;
+	at->fresh = false;
+	if (!at->router->stopping)
+		source_refresh(at->source);
+}
+
+static void on_set(void *owner, const struct err *why)
+{
+	struct order *o = owner;
+	struct router *r = o->router;
+	struct routed *at = router_routed(r, o->name);
+
+	if (!why && at) {
+		bool was_off = routed_disabled(at);
+
+		source_set(at->source, &o->change);
+		if (!was_off && routed_disabled(at))
+			turn_off(at);
+		else if (was_off && !routed_disabled(at))
+			turn_on(at);
+		if (routed_disabled(at)) {
+			o->stopping = true;
+			watch_departure(r);
+			return;
+		}
+	}
+	o->done(o->owner, why);
+	free_order(o);
+}
+
+void router_source_set(struct router *r, const char *name,
+		       const struct stored_change *change,
+		       void (*done)(void *owner, const struct err *why),
+		       void *owner)
+{
+	struct err e;
+
+	if (!check_there(r, name, &e) || !settings_check(change, &e)) {
+		done(owner, &e);
+		return;
+	}
+	struct order *o = new_order(r, done, owner);
+	o->name = mem_text(name);
+	o->change = settings_copy(change);
+	store_source_set(r->store, name, &o->change, on_set, o);
+}
+
 /* The source leaves the list at once, and the router when it is down. */
 static void let_go(struct routed *at, struct order *o)
 {
@@ -230,12 +346,12 @@ static void on_removed(void *owner, const struct err *why)
 {
 	struct order *o = owner;
 	struct router *r = o->router;
-	struct routed *at = router_routed(r, o->removed);
+	struct routed *at = router_routed(r, o->name);
 
 	if (why || !at) {
 		o->done(o->owner, why);
 	} else {
-		log_info("router", "source %s removed", o->removed);
+		log_info("router", "source %s removed", o->name);
 		let_go(at, o);
 	}
 	free_order(o);
@@ -245,23 +361,14 @@ void router_source_remove(struct router *r, const char *name,
 			  void (*done)(void *owner, const struct err *why),
 			  void *owner)
 {
-	struct routed *at = router_routed(r, name);
 	struct err e;
 
-	if (!at) {
-		err_set(&e, ERR_NOT_FOUND, "there is no source \"%.40s\"",
-			name);
-		done(owner, &e);
-		return;
-	}
-	if (at == r->sources[0]) {
-		err_set(&e, ERR_INVALID_ARGUMENT,
-			"the source \"%s\" is part of the program", name);
+	if (!check_there(r, name, &e)) {
 		done(owner, &e);
 		return;
 	}
 	struct order *o = new_order(r, done, owner);
-	o->removed = mem_text(name);
+	o->name = mem_text(name);
 	store_source_remove(r->store, name, on_removed, o);
 }
 

@@ -81,6 +81,9 @@ void routed_append(struct router *r, struct routed *at);
 /* End it at once and release; at may be NULL, and has no calls. */
 void routed_free(struct routed *at);
 
+/* Was it turned off?  Then it is not started, and nothing of it is listed. */
+bool routed_disabled(const struct routed *at);
+
 /* NULL when there is none. */
 struct routed *router_routed(const struct router *r, const char *name);
 

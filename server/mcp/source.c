@@ -64,6 +64,7 @@ struct source *source_new_builtin(struct ev_loop *loop,
 void source_refresh(struct source *s)
 {
 	s->list_wanted = true;
+	s->list_stopped = false;
 	if (s->state == SOURCE_READY && !leg_listing(s->leg))
 		s->list_at = 0;
 	source_set_alarm(s);
@@ -136,9 +137,15 @@ void source_set_level(struct source *s, const char *level)
 void source_stop(struct source *s)
 {
 	s->stopped_below = s->last_number + 1;
+	s->list_stopped = s->list_wanted;
 	if (s->state == SOURCE_STARTING || s->state == SOURCE_READY)
 		source_begin_stop(s);
 	source_set_alarm(s);
+}
+
+void source_set(struct source *s, const struct stored_change *change)
+{
+	recipe_change(&s->recipe, change);
 }
 
 const char *source_name(const struct source *s)
@@ -175,6 +182,9 @@ void source_info(const struct source *s, struct source_info *info)
 		.revision = h->revision ? h->revision : "",
 		.capabilities = {h->capabilities, h->capabilities_len},
 		.builtin = s->functions != NULL,
+		.disabled = s->recipe.disabled,
+		.interactive = s->recipe.interactive,
+		.roots = s->recipe.roots,
 	};
 }
 

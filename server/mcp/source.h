@@ -23,6 +23,7 @@
 struct err;
 struct ev_loop;
 struct source;
+struct stored_change;
 struct stored_source;
 
 enum source_state {
@@ -122,6 +123,10 @@ void source_set_level(struct source *s, const char *level);
  * the next request. */
 void source_stop(struct source *s);
 
+/* Its settings were changed: of use from its next start on.  Disabling does
+ * not stop it, and is the router's to obey. */
+void source_set(struct source *s, const struct stored_change *change);
+
 const char *source_name(const struct source *s);
 enum source_state source_state(const struct source *s);
 const char *source_state_name(enum source_state state); /* "ready" */
@@ -142,6 +147,9 @@ struct source_info {
 	const char *revision;
 	struct slice capabilities; /* raw object, empty until known */
 	bool builtin;
+	bool disabled; /* its settings, as in store.h */
+	const char *interactive;
+	const char *roots;
 };
 void source_info(const struct source *s, struct source_info *info);
 

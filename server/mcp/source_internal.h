@@ -38,6 +38,7 @@ struct source {
 	struct buf line;	/* kept from request to request */
 
 	bool list_wanted;   /* .tools or .failed is owed */
+	bool list_stopped;  /* source_stop() ended that, when it is down */
 	double list_at;	    /* when to read the list, once READY */
 	double ready_since; /* of this start; 0 before that */
 	struct backoff backoff;

@@ -113,6 +113,7 @@ static void fail_waiting(struct source *s, uint64_t below,
 static void fail_list(struct source *s, const struct err *why)
 {
 	s->list_wanted = false;
+	s->list_stopped = false;
 	if (!s->freed)
 		s->events->failed(s->owner, s, why);
 }
@@ -141,7 +142,7 @@ static void fail_stopped(struct source *s, const struct err *why)
 		return;
 	s->stopped_below = 0;
 	fail_waiting(s, below, why);
-	if (s->list_wanted)
+	if (s->list_wanted && s->list_stopped)
 		fail_list(s, why);
 }
 
@@ -195,6 +196,7 @@ static void on_tools(void *owner, struct toollist *tools)
 	s->tools = *tools;
 	*tools = (struct toollist){0};
 	s->list_wanted = false;
+	s->list_stopped = false;
 	s->events->tools(s->owner, s);
 	source_set_alarm(s);
 	leave(s);

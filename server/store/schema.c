@@ -49,6 +49,13 @@ static const char *const migrations[] = {
 
 	"PRAGMA application_id = 0x45584543;"
 	"PRAGMA user_version = 1;",
+
+	/* What can be changed of a source. */
+	"ALTER TABLE source ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE source ADD COLUMN interactive TEXT NOT NULL"
+	"  DEFAULT 'auto';"
+	"ALTER TABLE source ADD COLUMN roots TEXT NOT NULL DEFAULT 'none';"
+	"PRAGMA user_version = 2;",
 };
 
 int schema_version(void)

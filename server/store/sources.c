@@ -11,10 +11,18 @@
 #include "server/store/store_internal.h"
 
 static const char sql_add[] =
-	"INSERT INTO source (name, command, cwd, env) VALUES (?, ?, ?, ?)";
+	"INSERT INTO source (name, command, cwd, env, enabled, interactive,"
+	"  roots) VALUES (?, ?, ?, ?, ?, ?, ?)";
+/* What is not to change is bound as -1 or ''. */
+static const char sql_set[] =
+	"UPDATE source SET enabled = ifnull(nullif(?, -1), enabled),"
+	"  interactive = ifnull(nullif(?, ''), interactive),"
+	"  roots = ifnull(nullif(?, ''), roots) "
+	"WHERE name = ?";
 static const char sql_remove[] = "DELETE FROM source WHERE name = ?";
 static const char sql_sources[] =
-	"SELECT name, command, cwd, env FROM source ORDER BY id";
+	"SELECT name, command, cwd, env, enabled, interactive, roots "
+	"FROM source ORDER BY id";
 
 /* --- add ------------------------------------------------------------------ */
 
@@ -24,7 +32,15 @@ struct add {
 	char *cwd;
 	struct buf command; /* every word with its NUL */
 	struct buf env;	    /* sealed */
+	bool disabled;
+	char *interactive;
+	char *roots;
 };
+
+static char *text_or(const char *text, const char *otherwise)
+{
+	return mem_text(text ? text : otherwise);
+}
 
 static bool run_add(struct store *s, struct op *op, struct err *e)
 {
@@ -36,6 +52,9 @@ static bool run_add(struct store *s, struct op *op, struct err *e)
 	query_blob(&q, buf_slice(&add->command));
 	query_text(&q, add->cwd);
 	query_blob(&q, buf_slice(&add->env));
+	query_number(&q, !add->disabled);
+	query_text(&q, add->interactive);
+	query_text(&q, add->roots);
 	query_next(&q);
 	bool taken = query_conflicts(&q);
 	if (query_end(&q, e))
@@ -53,6 +72,8 @@ static void free_add(struct op *op)
 	free(add->cwd);
 	buf_finish(&add->command);
 	buf_finish(&add->env);
+	free(add->interactive);
+	free(add->roots);
 	free(add);
 }
 
@@ -73,7 +94,69 @@ void store_source_add(struct store *s, const struct stored_source *source,
 	/* Sealed at once: no copy of a plain value waits in the queue. */
 	env_seal(&s->secrets, source->name, source->env, source->env_count,
 		 &add->env, &add->op.why);
+	add->disabled = source->settings.disabled;
+	add->interactive = text_or(source->settings.interactive, "auto");
+	add->roots = text_or(source->settings.roots, "none");
 	queue_put(s, &add->op, &kind_add, done, owner);
+}
+
+/* --- change --------------------------------------------------------------- */
+
+struct change {
+	struct op op;
+	char *name;
+	int enabled;
+	char *interactive; /* "": as it was, as roots */
+	char *roots;
+};
+
+/* A statement that names a source has found it. */
+static bool was_there(const struct store *s, const char *name, struct err *e)
+{
+	return sqlite3_changes(s->db) > 0 ||
+	       err_set(e, ERR_NOT_FOUND, "there is no source '%s'", name);
+}
+
+static bool run_change(struct store *s, struct op *op, struct err *e)
+{
+	struct change *change = (struct change *)(void *)op;
+	struct query q;
+
+	query_begin(&q, s, sql_set);
+	query_number(&q, change->enabled);
+	query_text(&q, change->interactive);
+	query_text(&q, change->roots);
+	query_text(&q, change->name);
+	query_next(&q);
+	return query_end(&q, e) && was_there(s, change->name, e);
+}
+
+static void free_change(struct op *op)
+{
+	struct change *change = (struct change *)(void *)op;
+
+	free(change->name);
+	free(change->interactive);
+	free(change->roots);
+	free(change);
+}
+
+static const struct op_kind kind_change = {.writes = true,
+					   .durable = true,
+					   .run = run_change,
+					   .free = free_change};
+
+void store_source_set(struct store *s, const char *name,
+		      const struct stored_change *change, store_done_fn *done,
+		      void *owner)
+{
+	struct change *op = mem_zalloc(sizeof(*op));
+
+	op->name = mem_text(name);
+	op->enabled = change->enabled;
+	op->interactive = text_or(change->interactive, "");
+	op->roots = text_or(change->roots, "");
+	queue_put(s, &op->op, &kind_change, done, owner);
 }
 
 /* --- remove --------------------------------------------------------------- */
@@ -91,11 +174,7 @@ static bool run_removal(struct store *s, struct op *op, struct err *e)
 	query_begin(&q, s, sql_remove);
 	query_text(&q, removal->name);
 	query_next(&q);
-	if (!query_end(&q, e))
-		return false;
-	return sqlite3_changes(s->db) > 0 ||
-	       err_set(e, ERR_NOT_FOUND, "there is no source '%s'",
-		       removal->name);
+	return query_end(&q, e) && was_there(s, removal->name, e);
 }
 
 static void free_removal(struct op *op)
@@ -157,6 +236,12 @@ static void hand_up(struct store *s, struct reading *reading, struct query *q)
 		.cwd = query_column_text(q, 2),
 		.env = env.vars,
 		.env_count = env.count,
+		.settings =
+			{
+				.disabled = query_column_number(q, 4) == 0,
+				.interactive = query_column_text(q, 5),
+				.roots = query_column_text(q, 6),
+			},
 	};
 
 	reading->row(reading->op.owner, &source, ok ? NULL : &why);

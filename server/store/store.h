@@ -57,18 +57,39 @@ struct stored_env {
 	bool asked; /* --env or --env-file; else the captured base */
 };
 
+/* What can be changed of a source that is there. */
+struct stored_settings {
+	bool disabled;
+	const char *interactive; /* "auto", "always", "never"; NULL: "auto" */
+	const char *roots;	 /* "none", "client", or a JSON array of
+				  * {"uri", "name"}; NULL: "none" */
+};
+
+/* A change of some of them. */
+struct stored_change {
+	int enabled;		 /* 1, 0; -1: as it was */
+	const char *interactive; /* NULL: as it was */
+	const char *roots;	 /* the same */
+};
+
 struct stored_source {
 	const char *name;
 	const char *const *command; /* NULL-terminated argv */
 	const char *cwd;
 	const struct stored_env *env;
 	size_t env_count;
+	struct stored_settings settings;
 };
 
 /* Add; ERR_ALREADY_EXISTS when there is one of that name.  Values of env are
  * sealed with the directory's key before they reach the disk.  Borrows. */
 void store_source_add(struct store *s, const struct stored_source *source,
 		      store_done_fn *done, void *owner);
+
+/* Change its settings; ERR_NOT_FOUND.  Borrows. */
+void store_source_set(struct store *s, const char *name,
+		      const struct stored_change *change, store_done_fn *done,
+		      void *owner);
 
 /* Remove with its tools and names; ERR_NOT_FOUND. */
 void store_source_remove(struct store *s, const char *name, store_done_fn *done,

@@ -148,7 +148,11 @@ static inline void open_source(const struct den *d, struct ears *e,
 		{"TRANSCRIPT", den_path(d, "transcript"), true},
 		{"GRANDCHILD", den_path(d, "grandchild"), true},
 	};
-	struct stored_source stored = {"fake", command, d->dir, env, 4};
+	struct stored_source stored = {.name = "fake",
+				       .command = command,
+				       .cwd = d->dir,
+				       .env = env,
+				       .env_count = 4};
 
 	e->source =
 		source_new(d->loop, &stored, d->dir, limits, &source_events, e);

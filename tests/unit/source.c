@@ -83,7 +83,11 @@ static void one_that_cannot_be_found_says_where_it_was_sought(void **state)
 	struct den *d = *state;
 	const char *const command[] = {"no-such-command", NULL};
 	const struct stored_env env[] = {{"PATH", "/a:/b", false}};
-	struct stored_source stored = {"gone", command, d->dir, env, 1};
+	struct stored_source stored = {.name = "gone",
+				       .command = command,
+				       .cwd = d->dir,
+				       .env = env,
+				       .env_count = 1};
 	struct ears e = {0};
 	struct reply r = {0};
 	struct source_info info;
