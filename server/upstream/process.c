@@ -14,8 +14,8 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/pump.h"
+#include "server/upstream/child.h"
 #include "server/upstream/logfile.h"
-#include "server/upstream/spawn.h"
 
 enum {
 	QUEUED_BYTES = 64 << 20,
@@ -424,13 +424,13 @@ struct upstream *process_new(struct ev_loop *loop,
 			     const struct upstream_events *events, void *owner,
 			     struct err *e)
 {
-	struct spawn_options how = {options->name, options->command,
+	struct child_options how = {options->name, options->command,
 				    options->env, options->cwd};
-	struct spawn_child child;
+	struct child child;
 
 	/* libev watches children in the default loop only. */
 	assert(ev_is_default_loop(loop));
-	if (!spawn_start(&how, &child, e))
+	if (!child_start(&how, &child, e))
 		return NULL;
 	struct process *p = mem_zalloc(sizeof(*p));
 	p->base.kind = &process_kind;

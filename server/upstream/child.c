@@ -1,4 +1,4 @@
-#include "server/upstream/spawn.h"
+#include "server/upstream/child.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -69,7 +69,7 @@ static bool is_program(const char *path)
 
 /* POSIX, 8.3 PATH: prefixes are tried in order; an empty one is the current
  * directory, which here is the child's. */
-static bool search_path(const struct spawn_options *o, const char *path,
+static bool search_path(const struct child_options *o, const char *path,
 			struct buf *program, bool *denied)
 {
 	const char *file = o->command[0];
@@ -88,7 +88,7 @@ static bool search_path(const struct spawn_options *o, const char *path,
 	}
 }
 
-static bool find_program(const struct spawn_options *o, struct buf *program,
+static bool find_program(const struct child_options *o, struct buf *program,
 			 struct err *e)
 {
 	const char *file = o->command[0];
@@ -155,7 +155,7 @@ static _Noreturn void refuse(int fd, enum refused_step step, int number)
 }
 
 /* The child, from fork to exec: async-signal-safe functions only. */
-static _Noreturn void become(const struct spawn_options *o, const char *program,
+static _Noreturn void become(const struct child_options *o, const char *program,
 			     int pipes[PIPE_COUNT][2], pid_t parent)
 {
 	int refusal_fd = pipes[PIPE_REFUSAL][END_WRITE];
@@ -198,7 +198,7 @@ static _Noreturn void become(const struct spawn_options *o, const char *program,
 
 /* fork() with signals held back: in the child a handler of ours would still
  * write to the descriptors that it shares with us. */
-static pid_t fork_quietly(const struct spawn_options *o, const char *program,
+static pid_t fork_quietly(const struct child_options *o, const char *program,
 			  int pipes[PIPE_COUNT][2])
 {
 	pid_t parent = getpid();
@@ -227,7 +227,7 @@ static bool was_refused(int fd, struct refusal *r)
 	return got == (ssize_t)sizeof(*r);
 }
 
-static bool tell_refusal(const struct spawn_options *o, const char *program,
+static bool tell_refusal(const struct child_options *o, const char *program,
 			 const struct refusal *r, struct err *e)
 {
 	errno = r->number;
@@ -247,7 +247,7 @@ static void take_end(int *to, int *from)
 	*from = -1;
 }
 
-bool spawn_start(const struct spawn_options *o, struct spawn_child *child,
+bool child_start(const struct child_options *o, struct child *child,
 		 struct err *e)
 {
 	struct buf program = {0};

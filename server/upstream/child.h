@@ -1,20 +1,20 @@
 /*
- * spawn: a command becomes a child with three pipes.
+ * child: a command becomes a child with three pipes.
  *
  * The child leads a session and a process group of its own, has the default
  * signal dispositions, no descriptor of ours, exactly the environment it is
  * given, and on Linux dies with us.  Whether the command could be executed is
- * known when spawn_start() returns.  No loop, no state.
+ * known when child_start() returns.  No loop, no state.
  */
-#ifndef SERVER_UPSTREAM_SPAWN_H
-#define SERVER_UPSTREAM_SPAWN_H
+#ifndef SERVER_UPSTREAM_CHILD_H
+#define SERVER_UPSTREAM_CHILD_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct err;
 
-struct spawn_options {
+struct child_options {
 	const char *name; /* for errors */
 	const char *const *command;
 	const char *const *env; /* "K=V", NULL-terminated */
@@ -23,7 +23,7 @@ struct spawn_options {
 
 /* What the caller owns of a child: its number, which is also that of its
  * group, and our ends of its pipes. */
-struct spawn_child {
+struct child {
 	pid_t pid;
 	int stdin_fd;
 	int stdout_fd;
@@ -33,7 +33,7 @@ struct spawn_child {
 /* Start the command.  Returns when it runs or could not be executed, as
  * posix_spawn(3) does: the wait is that of an execve(2).  ERR_SOURCE_DOWN
  * names what was sought, where, and what to do. */
-bool spawn_start(const struct spawn_options *options, struct spawn_child *child,
+bool child_start(const struct child_options *options, struct child *child,
 		 struct err *e);
 
 #endif
