@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "adapter/clock.h"
 #include "adapter/sibling.h"
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/h2.h"
 #include "proto/log.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "adapter/attach.h"
-#include "adapter/clock.h"
 #include "adapter/handshake.h"
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/h2.h"
 #include "proto/link.h"

@@ -17,8 +17,8 @@
 #include "adapter/attach.h"
 #include "adapter/bridge.h"
 #include "adapter/client.h"
-#include "adapter/clock.h"
 #include "adapter/stdio.h"
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/log.h"
 

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "election/owner.h"
+#include "proto/clock.h"
 #include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/log.h"
@@ -72,14 +72,6 @@ static void advance(struct daemon *d, enum daemon_state next)
 	assert(may_follow[d->state] & 1u << next);
 	log_info("daemon", "%s -> %s", state_name[d->state], state_name[next]);
 	d->state = next;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* An error of the election; the words for reasons are the same. */
@@ -284,7 +276,7 @@ static void on_facts(void *owner, struct admin_facts *facts)
 		/* The link stays when the daemon changes. */
 		.socket = owner_link(d->owner),
 		.tcp_url = "",
-		.uptime_s = (uint64_t)(now_ms() - d->started_ms) / 1000,
+		.uptime_s = (uint64_t)(clock_now_ms() - d->started_ms) / 1000,
 		.connections = (uint32_t)hub_peers(d->hub),
 		.streams = (uint32_t)hub_streams(d->hub),
 		.draining = d->state != DAEMON_SERVING,
@@ -456,7 +448,7 @@ static bool take(struct daemon *d)
 
 int daemon_run(const struct config *config)
 {
-	struct daemon d = {.config = config, .started_ms = now_ms()};
+	struct daemon d = {.config = config, .started_ms = clock_now_ms()};
 	struct err e;
 
 	log_open(STDERR_FILENO, config->log_level);

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "adapter/attach.h"
-#include "adapter/clock.h"
 #include "executor/admin/v1/admin.pb-c.h"
+#include "proto/clock.h"
 #include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/grpc.h"

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "proto/clock.h"
 #include "proto/envelope.h"
 #include "proto/mem.h"
 #include "proto/protobuf.h"
@@ -153,10 +153,8 @@ view_sources(struct view *v, const struct router *r, size_t *count)
 
 static uint64_t seconds_since(int64_t then_ms)
 {
-	struct timespec now;
+	int64_t now_ms = clock_now_ms();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) / 1000 : 0;
 }
 

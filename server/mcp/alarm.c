@@ -1,7 +1,8 @@
 #include "server/mcp/alarm.h"
 
 #include <math.h>
-#include <time.h>
+
+#include "proto/clock.h"
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -25,10 +26,7 @@ void alarm_init(struct alarm *a, struct ev_loop *loop,
 
 double alarm_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (double)clock_now_us() / 1e6;
 }
 
 void alarm_by(struct alarm *a, double due)

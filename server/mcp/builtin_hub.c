@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "proto/buf.h"
+#include "proto/clock.h"
 #include "proto/json.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
@@ -93,7 +94,7 @@ static void status(void *hub, struct buf *json)
 		"\"sessions\":%zu,\"sources\":%zu,\"tools\":%zu,"
 		"\"requests\":%llu,\"errors\":%llu,\"in_flight\":%u}",
 		(long)getpid(), (unsigned long long)r->options.epoch,
-		(long long)((sessions_now_ms() - r->started_ms) / 1000),
+		(long long)((clock_now_ms() - r->started_ms) / 1000),
 		sessions_count(r->sessions), r->source_count,
 		catalogue_count(r->catalogue), (unsigned long long)r->requests,
 		(unsigned long long)r->errors, sessions_in_flight(r->sessions));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/buf.h"
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -365,7 +366,7 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 	r->data_dir = mem_text(options->data_dir);
 	r->options.data_dir = r->data_dir;
 	r->log_dir = path_below(r->data_dir, "logs");
-	r->started_ms = sessions_now_ms();
+	r->started_ms = clock_now_ms();
 	r->catalogue = catalogue_new();
 	r->level = -1;
 	list_init(&r->leaving);

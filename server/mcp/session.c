@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/buf.h"
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -46,7 +47,7 @@ struct session *session_new(struct sessions *all, enum session_state state)
 	s->all = all;
 	s->state = state;
 	s->level = MCP_LEVEL_COUNT;
-	s->opened_ms = sessions_now_ms();
+	s->opened_ms = clock_now_ms();
 	s->client_name = mem_text("");
 	s->client_version = mem_text("");
 	s->revision = mem_text("");
@@ -187,7 +188,7 @@ static bool is_full(const struct session *s)
 static bool is_slow(const struct session *s)
 {
 	return is_over_share(s) || !s->stream ||
-	       sessions_now_ms() - s->progress_ms >= s->all->limits.stall_ms;
+	       clock_now_ms() - s->progress_ms >= s->all->limits.stall_ms;
 }
 
 /* A client that leaves this much unread has nothing more to say for now. */
@@ -222,7 +223,7 @@ static void deliver(struct session *s, struct slice json, uint64_t request,
 	struct message *sent = m;
 
 	if (s->outbox.count == 0)
-		s->progress_ms = sessions_now_ms();
+		s->progress_ms = clock_now_ms();
 	s->all->queued_bytes += outbox_cost(m->len);
 	outbox_add(&s->outbox, &m, request);
 	if (s->state != SESSION_ATTACHED)
@@ -348,7 +349,7 @@ void session_acked(struct session *s, uint64_t received)
 	if (s->outbox.bytes == before)
 		return;
 	s->all->queued_bytes -= before - s->outbox.bytes;
-	s->progress_ms = sessions_now_ms();
+	s->progress_ms = clock_now_ms();
 	/* The stream's own low mark may lie above our bound. */
 	if (s->paused &&
 	    s->functions->queued(s->stream) < s->all->limits.session_bytes)
@@ -357,7 +358,7 @@ void session_acked(struct session *s, uint64_t received)
 
 void session_drained(struct session *s)
 {
-	s->progress_ms = sessions_now_ms();
+	s->progress_ms = clock_now_ms();
 	if (s->paused)
 		go_on(s);
 }

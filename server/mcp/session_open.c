@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -151,7 +152,7 @@ struct session *session_open(struct sessions *all,
 	}
 	s->functions = functions;
 	s->stream = stream;
-	s->progress_ms = sessions_now_ms();
+	s->progress_ms = clock_now_ms();
 	take_setup(s, hello);
 	welcome->session = protobuf_bytes(
 		(struct slice){(const char *)s->id, sizeof(s->id)});

@@ -2,8 +2,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/mem.h"
@@ -11,14 +11,6 @@
 #include "server/mcp/router.h"
 
 enum { STALL_MS = 10000 };
-
-int64_t sessions_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct slice id_of(const struct session *s)
 {
@@ -40,7 +32,7 @@ static void arm_expiry(struct sessions *all)
 		return;
 	struct session *next =
 		LIST_ITEM(all->detached.next, struct session, link);
-	int64_t left_ms = next->expires_ms - sessions_now_ms();
+	int64_t left_ms = next->expires_ms - clock_now_ms();
 	ev_timer_set(&all->expiry, left_ms > 0 ? (double)left_ms / 1000.0 : 0.0,
 		     0.0);
 	ev_timer_start(all->loop, &all->expiry);
@@ -48,7 +40,7 @@ static void arm_expiry(struct sessions *all)
 
 void sessions_expect(struct sessions *all, struct session *s)
 {
-	s->expires_ms = sessions_now_ms() + all->limits.detached_ms;
+	s->expires_ms = clock_now_ms() + all->limits.detached_ms;
 	list_append(&all->detached, &s->link);
 	if (all->detached.next == &s->link)
 		arm_expiry(all);
@@ -63,7 +55,7 @@ void sessions_expect_not(struct sessions *all, struct session *s)
 
 static void expire(struct sessions *all)
 {
-	int64_t now_ms = sessions_now_ms();
+	int64_t now_ms = clock_now_ms();
 
 	while (!list_empty(&all->detached)) {
 		struct session *s =

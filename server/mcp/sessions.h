@@ -86,8 +86,6 @@ struct sessions {
 	bool draining;
 };
 
-int64_t sessions_now_ms(void);
-
 /* May one more be opened? */
 bool sessions_admit(const struct sessions *all, bool single, struct err *e);
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/lines.h"
 #include "proto/log.h"
@@ -270,10 +270,7 @@ static void on_stderr(void *owner, struct slice bytes)
 {
 	struct process *p = owner;
 
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	logfile_write(&p->log, bytes, now.tv_sec);
+	logfile_write(&p->log, bytes, clock_now_ms() / 1000);
 }
 
 static void on_stderr_end(void *owner, const struct err *why)

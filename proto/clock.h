@@ -1,8 +1,8 @@
 /*
- * clock: now, for deadlines.
+ * clock: now, of a clock that nobody sets; for deadlines and durations.
  */
-#ifndef ADAPTER_CLOCK_H
-#define ADAPTER_CLOCK_H
+#ifndef PROTO_CLOCK_H
+#define PROTO_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
