@@ -1,16 +1,15 @@
 #include "election/datadir.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "election/home.h"
+#include "election/text.h"
 
 static const char below_home[] = ".executor";
 
@@ -52,10 +51,7 @@ static char *default_path(bool create, struct election_error *e)
 				   home.dir, (long)st.st_uid, (long)geteuid());
 		goto out;
 	}
-	size_t cap = strlen(home.dir) + sizeof(below_home) + 1;
-	path = malloc(cap);
-	assert(path);
-	snprintf(path, cap, "%s/%s", home.dir, below_home);
+	path = text_path(home.dir, below_home);
 out:
 	home_finish(&home);
 	return path;
@@ -78,9 +74,7 @@ static char *choose(const char *option, bool create, struct election_error *e)
 				   said);
 		return NULL;
 	}
-	char *path = strdup(said);
-	assert(path);
-	return path;
+	return text_copy(said);
 }
 
 /* mkdir -p: the last component private, its parents as umask allows. */

@@ -1,7 +1,6 @@
 #include "election/election.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "election/attempt.h"
 #include "election/pause.h"
 #include "election/plat.h"
+#include "election/text.h"
 #include "election/trouble.h"
 
 enum {
@@ -315,22 +315,14 @@ static const struct {
 
 /* --- for the caller ------------------------------------------------------ */
 
-static char *copy(const char *text)
-{
-	char *c = strdup(text);
-
-	assert(c);
-	return c;
-}
-
 struct election *election_new(const struct election_options *options,
 			      struct election_error *e)
 {
 	struct election *el = calloc(1, sizeof(*el));
 
 	assert(el);
-	el->data_dir = copy(options->data_dir);
-	el->candidate = copy(options->candidate);
+	el->data_dir = text_copy(options->data_dir);
+	el->candidate = text_copy(options->candidate);
 	el->may_start = options->may_start;
 	el->dir_fd = -1;
 	attempt_init(&el->attempt);
@@ -339,10 +331,7 @@ struct election *election_new(const struct election_options *options,
 	el->after_failure = after_failure;
 	el->after_haste = after_haste;
 	el->poll_ms = POLL_FIRST_MS;
-	size_t cap = strlen(el->data_dir) + sizeof("/run");
-	el->run = malloc(cap);
-	assert(el->run);
-	snprintf(el->run, cap, "%s/run", el->data_dir);
+	el->run = text_path(el->data_dir, "run");
 	el->watch = plat_watch_new();
 	if (!el->watch)
 		election_error_sys(e, "io_error", "cannot watch %s", el->run);

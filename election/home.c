@@ -1,20 +1,13 @@
 #include "election/home.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "election/text.h"
+
 enum { FIELDS = 7, FIELD_NAME = 0, FIELD_UID = 2, FIELD_HOME = 5 };
-
-static char *copy(const char *text)
-{
-	char *c = strdup(text);
-
-	assert(c);
-	return c;
-}
 
 /* passwd(5): name:password:UID:GID:GECOS:directory:shell.  Splits in place;
  * false for a comment, a torn line or a NIS one ("+::::::"). */
@@ -48,15 +41,15 @@ void home_from(struct home *h, const char *env, FILE *passwd, uid_t uid)
 
 	*h = (struct home){NULL, NULL};
 	if (env && env[0] == '/')
-		h->dir = copy(env);
+		h->dir = text_copy(env);
 	while (passwd && !h->user && getline(&line, &cap, passwd) > 0) {
 		char *field[FIELDS];
 
 		if (!split(line, field) || !is_uid(field[FIELD_UID], uid))
 			continue;
-		h->user = copy(field[FIELD_NAME]);
+		h->user = text_copy(field[FIELD_NAME]);
 		if (!h->dir && field[FIELD_HOME][0] == '/')
-			h->dir = copy(field[FIELD_HOME]);
+			h->dir = text_copy(field[FIELD_HOME]);
 	}
 	free(line);
 }

@@ -17,6 +17,7 @@
 #include "election/notice.h"
 #include "election/plat.h"
 #include "election/ready.h"
+#include "election/text.h"
 
 enum { RECORD_BYTES = 1024 };
 
@@ -39,16 +40,6 @@ struct owner {
 	struct notice notice;
 };
 
-static char *join(const char *dir, const char *name)
-{
-	size_t cap = strlen(dir) + strlen(name) + 2;
-	char *path = malloc(cap);
-
-	assert(path);
-	snprintf(path, cap, "%s/%s", dir, name);
-	return path;
-}
-
 static struct owner *new_owner(const char *data_dir, int ready_fd)
 {
 	struct owner *o = calloc(1, sizeof(*o));
@@ -56,10 +47,9 @@ static struct owner *new_owner(const char *data_dir, int ready_fd)
 	assert(o);
 	o->dir_fd = o->run_fd = o->lock_fd = -1;
 	o->ready_fd = ready_open(ready_fd);
-	o->data_dir = strdup(data_dir);
-	assert(o->data_dir);
-	o->run = join(data_dir, "run");
-	o->link = join(o->run, NOTICE_LINK);
+	o->data_dir = text_copy(data_dir);
+	o->run = text_path(data_dir, "run");
+	o->link = text_path(o->run, NOTICE_LINK);
 	return o;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +13,7 @@
 
 #include "election/home.h"
 #include "election/plat.h"
+#include "election/text.h"
 
 enum { EXIT_NOT_STARTED = 69, MANY_FILES = 65536, VARIABLES = 8 };
 
@@ -182,24 +182,9 @@ static void be_middle(const struct plan *p)
 
 /* --- in the parent ------------------------------------------------------- */
 
-static char *join(const char *a, const char *between, const char *b)
-{
-	size_t cap = strlen(a) + strlen(between) + strlen(b) + 1;
-	char *text = malloc(cap);
-
-	assert(text);
-	snprintf(text, cap, "%s%s%s", a, between, b);
-	return text;
-}
-
-static char *copy(const char *text)
-{
-	return join(text, "", "");
-}
-
 static char *variable(const char *name, const char *value)
 {
-	return join(name, "=", value);
+	return text_join(name, "=", value);
 }
 
 /* What the daemon may know of its surroundings: who its user is.  Whatever
@@ -255,10 +240,11 @@ static pid_t fork_middle(const struct plan *p)
 bool spawn_start(struct spawn *s, const char *program, const char *data_dir,
 		 struct election_error *e)
 {
-	char *argv[] = {copy(program),	    copy("--data-dir"), copy(data_dir),
-			copy("--ready-fd"), copy("3"),		NULL};
+	char *argv[] = {text_copy(program),  text_copy("--data-dir"),
+			text_copy(data_dir), text_copy("--ready-fd"),
+			text_copy("3"),	     NULL};
 	char *environment[VARIABLES + 1];
-	char *log = join(data_dir, "/", "logs/executord.log");
+	char *log = text_path(data_dir, "logs/executord.log");
 	int ends[2];
 	bool ok = false;
 
