@@ -119,6 +119,23 @@ static struct fate *wait_listed(struct wait *w)
 	return wait_begin(w);
 }
 
+/* --- requests ------------------------------------------------------------- */
+
+/* A request; it lives until the next is unpacked. */
+static const void *unpack(struct admin *a,
+			  const ProtobufCMessageDescriptor *type,
+			  struct slice request, struct err *e)
+{
+	arena_reset(&a->arena);
+	return protobuf_unpack(&a->arena, type, request, e);
+}
+
+/* The empty name stands for all of them. */
+static bool knows_source(const struct admin *a, const char *name)
+{
+	return name[0] == '\0' || router_source(a->router, name);
+}
+
 /* --- status --------------------------------------------------------------- */
 
 static void add_counters(struct admin *a, const struct admin_facts *facts,
@@ -173,10 +190,9 @@ static struct fate *on_drain(void *service, struct call *c,
 	struct err e;
 
 	executor__admin__v1__drain_response__init(&r);
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__DrainRequest *asked = protobuf_unpack(
-		&a->arena, &executor__admin__v1__drain_request__descriptor,
-		request, &e);
+	const Executor__Admin__V1__DrainRequest *asked =
+		unpack(a, &executor__admin__v1__drain_request__descriptor,
+		       request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	r.pid = getpid();
@@ -220,10 +236,9 @@ static struct fate *on_get_source(void *service, struct call *c,
 	struct err e;
 
 	executor__admin__v1__get_source_response__init(&r);
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__GetSourceRequest *asked = protobuf_unpack(
-		&a->arena, &executor__admin__v1__get_source_request__descriptor,
-		request, &e);
+	const Executor__Admin__V1__GetSourceRequest *asked =
+		unpack(a, &executor__admin__v1__get_source_request__descriptor,
+		       request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	const struct source *s = router_source(a->router, asked->name);
@@ -261,10 +276,9 @@ static struct fate *on_add_source(void *service, struct call *c,
 	struct view v;
 	struct err e;
 
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__AddSourceRequest *asked = protobuf_unpack(
-		&a->arena, &executor__admin__v1__add_source_request__descriptor,
-		request, &e);
+	const Executor__Admin__V1__AddSourceRequest *asked =
+		unpack(a, &executor__admin__v1__add_source_request__descriptor,
+		       request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	view_init(&v);
@@ -338,10 +352,8 @@ static struct fate *on_remove_source(void *service, struct call *c,
 	struct admin *a = service;
 	struct err e;
 
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__RemoveSourceRequest *asked = protobuf_unpack(
-		&a->arena,
-		&executor__admin__v1__remove_source_request__descriptor,
+	const Executor__Admin__V1__RemoveSourceRequest *asked = unpack(
+		a, &executor__admin__v1__remove_source_request__descriptor,
 		request, &e);
 	if (!asked)
 		return call_fail(c, &e);
@@ -372,14 +384,12 @@ static struct fate *on_list_tools(void *service, struct call *c,
 	struct admin *a = service;
 	struct err e;
 
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__ListToolsRequest *asked = protobuf_unpack(
-		&a->arena, &executor__admin__v1__list_tools_request__descriptor,
-		request, &e);
+	const Executor__Admin__V1__ListToolsRequest *asked =
+		unpack(a, &executor__admin__v1__list_tools_request__descriptor,
+		       request, &e);
 	if (!asked)
 		return call_fail(c, &e);
-	if (asked->source[0] != '\0' &&
-	    !router_source(a->router, asked->source))
+	if (!knows_source(a, asked->source))
 		return fail_no_source(c, asked->source);
 	return wait_listed(wait_new(a, c, answer_tools, "", asked->source));
 }
@@ -420,14 +430,12 @@ static struct fate *on_get_tool(void *service, struct call *c,
 	struct admin *a = service;
 	struct err e;
 
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__GetToolRequest *asked = protobuf_unpack(
-		&a->arena, &executor__admin__v1__get_tool_request__descriptor,
-		request, &e);
+	const Executor__Admin__V1__GetToolRequest *asked =
+		unpack(a, &executor__admin__v1__get_tool_request__descriptor,
+		       request, &e);
 	if (!asked)
 		return call_fail(c, &e);
-	if (asked->source[0] != '\0' &&
-	    !router_source(a->router, asked->source))
+	if (!knows_source(a, asked->source))
 		return fail_no_source(c, asked->source);
 	struct wait *w =
 		wait_new(a, c, answer_tool, asked->name, asked->source);
