@@ -365,11 +365,6 @@ void attach_refuse(struct attach *a, enum election_refusal how,
 	h2_free(h2);
 }
 
-const char *attach_data_dir(const struct attach *a)
-{
-	return a->data_dir;
-}
-
 void attach_free(struct attach *a)
 {
 	if (!a)

@@ -68,9 +68,6 @@ void attach_confirm(struct attach *a);
 void attach_refuse(struct attach *a, enum election_refusal how,
 		   const struct err *why);
 
-/* The canonical data directory; NULL before it is known. */
-const char *attach_data_dir(const struct attach *a);
-
 /* Close everything.  a may be NULL. */
 void attach_free(struct attach *a);
 

@@ -89,3 +89,13 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 		 method);
 	return rpc_call(c->rpc, path, request, reply, e);
 }
+
+const admin_status_t *cli_get_status(struct cli *c, bool start, struct err *e)
+{
+	Executor__Admin__V1__GetStatusRequest request =
+		EXECUTOR__ADMIN__V1__GET_STATUS_REQUEST__INIT;
+
+	return cli_admin(c, start, "GetStatus", &request.base,
+			 &executor__admin__v1__get_status_response__descriptor,
+			 e);
+}

@@ -82,6 +82,9 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 		const ProtobufCMessage *request,
 		const ProtobufCMessageDescriptor *reply, struct err *e);
 
+/* Attach and ask for the status. */
+const admin_status_t *cli_get_status(struct cli *c, bool start, struct err *e);
+
 /* --- output ----------------------------------------------------------------
  */
 

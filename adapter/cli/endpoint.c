@@ -7,16 +7,12 @@
 
 static int run(struct cli *c, void *own, int argc, char **argv)
 {
-	Executor__Admin__V1__GetStatusRequest request =
-		EXECUTOR__ADMIN__V1__GET_STATUS_REQUEST__INIT;
 	struct err e;
 
 	(void)own;
 	(void)argc;
 	(void)argv;
-	const admin_status_t *s = cli_admin(
-		c, true, "GetStatus", &request.base,
-		&executor__admin__v1__get_status_response__descriptor, &e);
+	const admin_status_t *s = cli_get_status(c, true, &e);
 	if (!s)
 		return cli_fail(&e);
 	char *path = mem_ntext((const char *)s->unix_socket.data,

@@ -142,16 +142,12 @@ static int print_not_running(struct cli *c, const struct err *e)
 
 static int run(struct cli *c, void *own, int argc, char **argv)
 {
-	Executor__Admin__V1__GetStatusRequest request =
-		EXECUTOR__ADMIN__V1__GET_STATUS_REQUEST__INIT;
 	struct err e;
 
 	(void)own;
 	(void)argc;
 	(void)argv;
-	const admin_status_t *s = cli_admin(
-		c, false, "GetStatus", &request.base,
-		&executor__admin__v1__get_status_response__descriptor, &e);
+	const admin_status_t *s = cli_get_status(c, false, &e);
 	if (!s && e.reason == ERR_NOT_RUNNING)
 		return print_not_running(c, &e);
 	if (!s)

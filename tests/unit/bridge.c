@@ -52,7 +52,7 @@ static void a_hello_carries_what_the_client_set_up(void **state)
 	assert_int_equal(hello.adapter_instance.len, ENVELOPE_ID_BYTES);
 	assert_int_equal(hello.session.len, 0);
 	assert_int_equal(hello.n_pending, 0);
-	assert_true(slice_is(protobuf_slice(hello.cwd), "/work"));
+	assert_true(slice_is(protobuf_slice(hello.cwd), "/of/the/host"));
 	assert_true(slice_is(protobuf_slice(hello.initialize_params),
 			     "{\"protocolVersion\":\"2025-03-26\"}"));
 }

@@ -118,7 +118,7 @@ static int fake_setup(void **state)
 	struct fake *f = calloc(1, sizeof(*f));
 
 	f->now_ms = 1000;
-	f->bridge = bridge_new("/work", &fake_sides, f);
+	f->bridge = bridge_new("/of/the/host", &fake_sides, f);
 	*state = f;
 	return 0;
 }
