@@ -75,8 +75,10 @@ static void expect_only(struct session *s, const envelope_hello_t *hello,
 		seqset_finish(&s->received);
 		s->received.all = hello->last;
 	}
-	for (uint64_t n = s->received.all + 1;
-	     n <= hello->last && n - s->received.all < SEQSET_AHEAD; n++)
+	/* Not s->received.all, which moves along. */
+	const uint64_t before = s->received.all;
+	for (uint64_t n = before + 1;
+	     n <= hello->last && n - before < SEQSET_AHEAD; n++)
 		if (!map_get_u64(&unknown, n))
 			seqset_add(&s->received, n);
 	map_finish(&unknown);
