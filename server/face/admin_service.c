@@ -319,10 +319,9 @@ static struct fate *on_set_source(void *service, struct call *c,
 	struct view v;
 	struct err e;
 
-	arena_reset(&a->arena);
-	const Executor__Admin__V1__SetSourceRequest *asked = protobuf_unpack(
-		&a->arena, &executor__admin__v1__set_source_request__descriptor,
-		request, &e);
+	const Executor__Admin__V1__SetSourceRequest *asked =
+		unpack(a, &executor__admin__v1__set_source_request__descriptor,
+		       request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	view_init(&v);
