@@ -6,6 +6,8 @@
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/mem.h"
+#include "server/mcp/catalogue.h"
+#include "server/mcp/project.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 
@@ -17,6 +19,7 @@ struct call {
 	uint64_t number;       /* the source's */
 	struct reply_to to;    /* to.id is ours */
 	struct slice token;    /* raw and ours; empty: no progress is wanted */
+	bool wrapped;	       /* the tool's catalogue_tool.wrapped */
 };
 
 static struct slice slice_copy(struct slice s)
@@ -101,11 +104,14 @@ bool call_read(const struct jsonrpc *m, struct call_target *target,
 static void on_answer(void *owner, const struct jsonrpc *m)
 {
 	struct call *c = owner;
-	struct json_edit edit = {.old = m->id, .with = c->to.id};
+	const struct session *s =
+		sessions_find(c->at->router->sessions, c->to.session);
 	struct buf text = {0};
 
 	unlink_call(c);
-	json_splice(&text, m->text, &edit, 1);
+	if (s)
+		project_response(&text, m, c->to.id, session_revision(s),
+				 c->wrapped);
 	reply_text(c->at->router, c->to, buf_slice(&text),
 		   m->kind == JSONRPC_ERROR);
 	buf_finish(&text);
@@ -148,14 +154,15 @@ static const struct source_reply replies = {
 /* --- life ----------------------------------------------------------------- */
 
 bool call_start(struct routed *at, const struct jsonrpc *m,
-		const struct call_target *target, struct slice own_name,
-		uint64_t session, struct err *e)
+		const struct call_target *target,
+		const struct catalogue_tool *tool, uint64_t session,
+		struct err *e)
 {
 	struct router *r = at->router;
 	struct source_request request = {
 		.m = m,
 		.name_old = target->name,
-		.name_new = own_name,
+		.name_new = tool->name,
 		.token_old = target->token,
 	};
 	struct call *c = mem_zalloc(sizeof(*c));
@@ -168,6 +175,7 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	c->at = at;
 	c->to = (struct reply_to){session, slice_copy(m->id)};
 	c->token = slice_copy(target->token);
+	c->wrapped = tool->wrapped;
 	list_append(&at->calls, &c->in_source);
 	list_append(&r->calls, &c->in_router);
 	r->in_flight++;

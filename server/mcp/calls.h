@@ -32,8 +32,9 @@ bool call_read(const struct jsonrpc *m, struct call_target *target,
 /* Forward m to the source of that tool.  False with *e set when the source
  * refuses it; else the answer follows from the loop. */
 bool call_start(struct routed *at, const struct jsonrpc *m,
-		const struct call_target *target, struct slice own_name,
-		uint64_t session, struct err *e);
+		const struct call_target *target,
+		const struct catalogue_tool *tool, uint64_t session,
+		struct err *e);
 
 /* The request of that session and id is not wanted any more; reason is raw or
  * empty.  False when there is no such call. */

@@ -10,6 +10,7 @@
 #include "proto/map.h"
 #include "proto/mem.h"
 #include "server/mcp/names.h"
+#include "server/mcp/project.h"
 #include "server/mcp/source.h"
 
 _Static_assert((int)CATALOGUE_NAME_BYTES == (int)NAMES_BYTES,
@@ -124,27 +125,31 @@ static void free_section(struct section *s)
 	free(s);
 }
 
-/* The tool's own text with another name in it. */
+/* The tool's own text with another name in it, and as every client takes it. */
 static void add_entry(struct section *s, const struct given *g,
 		      struct slice json)
 {
 	struct json_edit edit = {.old = json_get(json, "name")};
 	struct buf quoted = {0};
 	struct buf renamed = {0};
+	struct buf shown = {0};
 	struct entry *entry = &s->entries[s->count++];
 
 	json_quote(&quoted, slice_of(g->exposed));
 	edit.with = buf_slice(&quoted);
 	json_splice(&renamed, json, &edit, 1);
-	entry->json = mem_copy(renamed.data, renamed.len);
+	bool wrapped = project_tool(&shown, buf_slice(&renamed));
+	entry->json = mem_copy(shown.data, shown.len);
 	entry->tool = (struct catalogue_tool){
 		.exposed = slice_of(g->exposed),
 		.source = s->source,
 		.name = {g->name, g->name_len},
-		.json = {entry->json, renamed.len},
+		.json = {entry->json, shown.len},
+		.wrapped = wrapped,
 	};
 	buf_finish(&quoted);
 	buf_finish(&renamed);
+	buf_finish(&shown);
 }
 
 /* Everything that is derived from the sections. */

@@ -28,6 +28,7 @@ struct catalogue_tool {
 	const char *source;
 	struct slice name; /* the source's own, decoded */
 	struct slice json; /* the tool as clients see it: its name replaced */
+	bool wrapped;	   /* project_tool() said so */
 };
 
 struct catalogue *catalogue_new(void);

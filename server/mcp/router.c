@@ -165,7 +165,7 @@ static bool forward(struct router *r, const struct asked *a,
 			       (int)text.len, text.ptr);
 	struct routed *at = router_routed(r, tool->source);
 	assert(at); /* the catalogue forgets a source before it goes */
-	return call_start(at, a->m, target, tool->name, a->to.session, e);
+	return call_start(at, a->m, target, tool, a->to.session, e);
 }
 
 static void call_tool(struct router *r, const struct asked *a)

@@ -420,3 +420,8 @@ void session_set_client(struct session *s, struct slice params)
 	s->revision = mem_text(mcp_revision(params));
 	s->initialized = true;
 }
+
+const char *session_revision(const struct session *s)
+{
+	return *s->revision ? s->revision : MCP_REVISION_NEWEST;
+}

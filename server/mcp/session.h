@@ -132,6 +132,9 @@ void session_answer(struct session *s, struct slice id, struct slice json);
 int session_log_level(const struct session *s);
 void session_set_log_level(struct session *s, int level);
 
+/* What was negotiated with the client, or the newest there is. */
+const char *session_revision(const struct session *s);
+
 /* What the client said of itself: the raw params of its initialize. */
 void session_set_client(struct session *s, struct slice params);
 

@@ -1,0 +1,34 @@
+/*
+ * project: what a source says, as the revision of a client can take it.
+ *
+ * A client of an older revision fails a whole call on one block of a kind that
+ * it does not know, and every client with an `initialize` a whole list on one
+ * tool whose outputSchema is no object's, which is legal since.  Such a thing
+ * is written otherwise; every other byte passes as it is.  No I/O.
+ *
+ *   audio in a result            a text that says so   before 2025-03-26
+ *   resource_link in a result    a text with name, URI and MIME type
+ *                                                      before 2025-06-18
+ *   an outputSchema of no object, and what is made by it:
+ *                                {"result": ...} around it       always
+ */
+#ifndef SERVER_MCP_PROJECT_H
+#define SERVER_MCP_PROJECT_H
+
+#include <stdbool.h>
+
+#include "proto/slice.h"
+
+struct buf;
+struct jsonrpc;
+
+/* Append tool, the JSON of one in a list.  True when its outputSchema was
+ * wrapped, and so is to be what its calls return. */
+bool project_tool(struct buf *to, struct slice tool);
+
+/* Append m, a response, with id in the place of its own, for a client of that
+ * revision.  wrapped: it is the result of a tool whose outputSchema was. */
+void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
+		      const char *revision, bool wrapped);
+
+#endif
