@@ -17,6 +17,7 @@
 
 #include "proto/buf.h"
 #include "proto/err.h"
+#include "proto/mem.h"
 
 /* When the environment has no PATH; what a login gives at least. */
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
@@ -156,7 +157,8 @@ static _Noreturn void refuse(int fd, enum refused_step step, int number)
 
 /* The child, from fork to exec: async-signal-safe functions only. */
 static _Noreturn void become(const struct child_options *o, const char *program,
-			     int pipes[PIPE_COUNT][2], pid_t parent)
+			     const char *const *env, int pipes[PIPE_COUNT][2],
+			     pid_t parent)
 {
 	int refusal_fd = pipes[PIPE_REFUSAL][END_WRITE];
 	struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -191,7 +193,7 @@ static _Noreturn void become(const struct child_options *o, const char *program,
 	union {
 		const char *const *borrowed;
 		char *const *plain;
-	} argv = {o->command}, envp = {o->env};
+	} argv = {o->command}, envp = {env};
 	execve(program, argv.plain, envp.plain);
 	refuse(refusal_fd, REFUSED_EXEC, errno);
 }
@@ -199,7 +201,7 @@ static _Noreturn void become(const struct child_options *o, const char *program,
 /* fork() with signals held back: in the child a handler of ours would still
  * write to the descriptors that it shares with us. */
 static pid_t fork_quietly(const struct child_options *o, const char *program,
-			  int pipes[PIPE_COUNT][2])
+			  const char *const *env, int pipes[PIPE_COUNT][2])
 {
 	pid_t parent = getpid();
 	sigset_t all;
@@ -209,7 +211,7 @@ static pid_t fork_quietly(const struct child_options *o, const char *program,
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid_t pid = fork();
 	if (pid == 0)
-		become(o, program, pipes, parent);
+		become(o, program, env, pipes, parent);
 	int number = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = number;
@@ -241,6 +243,19 @@ static bool tell_refusal(const struct child_options *o, const char *program,
 		       program);
 }
 
+/* Its whole environment; the strings are borrowed. */
+static const char **join_env(const struct child_options *o)
+{
+	size_t count = 0;
+
+	while (o->env[count])
+		count++;
+	const char **env = mem_alloc((count + 2) * sizeof(*env));
+	env[0] = o->marker;
+	memcpy(&env[1], o->env, (count + 1) * sizeof(*env));
+	return env;
+}
+
 static void take_end(int *to, int *from)
 {
 	*to = *from;
@@ -251,6 +266,7 @@ bool child_start(const struct child_options *o, struct child *child,
 		 struct err *e)
 {
 	struct buf program = {0};
+	const char **env = join_env(o);
 	int pipes[PIPE_COUNT][2];
 	struct refusal refusal;
 	bool ok = false;
@@ -262,7 +278,7 @@ bool child_start(const struct child_options *o, struct child *child,
 	}
 	if (!find_program(o, &program, e))
 		goto out;
-	child->pid = fork_quietly(o, program.data, pipes);
+	child->pid = fork_quietly(o, program.data, env, pipes);
 	if (child->pid < 0) {
 		err_sys(e, ERR_SOURCE_DOWN,
 			"cannot start source %s: no process", o->name);
@@ -283,5 +299,6 @@ bool child_start(const struct child_options *o, struct child *child,
 out:
 	close_pipes(pipes);
 	buf_finish(&program);
+	free(env);
 	return ok;
 }

@@ -3,8 +3,9 @@
  *
  * The child leads a session and a process group of its own, has the default
  * signal dispositions, no descriptor of ours, exactly the environment it is
- * given, and on Linux dies with us.  Whether the command could be executed is
- * known when child_start() returns.  No loop, no state.
+ * given (and the marker, procs.h), and on Linux dies with us.  Whether the
+ * command could be executed is known when child_start() returns.  No loop, no
+ * state.
  */
 #ifndef SERVER_UPSTREAM_CHILD_H
 #define SERVER_UPSTREAM_CHILD_H
@@ -18,6 +19,7 @@ struct child_options {
 	const char *name; /* for errors */
 	const char *const *command;
 	const char *const *env; /* "K=V", NULL-terminated */
+	const char *marker;	/* the same, and stands before them */
 	const char *cwd;	/* absolute */
 };
 

@@ -15,7 +15,9 @@
 #include "proto/mem.h"
 #include "proto/pump.h"
 #include "server/upstream/child.h"
+#include "server/upstream/children.h"
 #include "server/upstream/logfile.h"
+#include "server/upstream/procs.h"
 
 enum {
 	QUEUED_BYTES = 64 << 20,
@@ -26,6 +28,8 @@ enum {
 	REST_LOOK_MS = 10,
 	REST_TERM_MS = 500,
 	REST_END_MS = 1000,
+	/* The same for what left the group; looking costs more. */
+	STRAYS_LOOK_MS = 100,
 };
 
 enum process_state {
@@ -47,6 +51,8 @@ struct process {
 	char *log_path; /* NULL when there is none */
 	unsigned eof_ms;
 	unsigned term_ms;
+	char marker[PROCS_MARKER_BYTES];
+	struct children *children; /* or NULL */
 
 	enum process_state state;
 	pid_t pid;	   /* of the leader, and the number of the group */
@@ -55,6 +61,7 @@ struct process {
 	bool asked;	   /* to end it */
 	const char *fault; /* why we end it unasked, or NULL */
 	bool group_gone;
+	bool strays_gone;
 	bool output_ended;
 	unsigned clearing_ms;
 
@@ -138,6 +145,24 @@ static void signal_group(struct process *p, int number)
 		p->group_gone = true;
 }
 
+/* What it started and what left its group, by 0 only look. */
+static void signal_strays(struct process *p, int number)
+{
+	const char *marker = p->marker;
+
+	if (!p->strays_gone && procs_signal_marked(&marker, 1, number) == 0)
+		p->strays_gone = true;
+}
+
+static void kill_strays(struct process *p)
+{
+	const char *marker = p->marker;
+
+	if (!p->strays_gone)
+		procs_kill_marked(&marker, 1);
+	p->strays_gone = true;
+}
+
 static void begin_stop(struct process *p)
 {
 	if (p->state != PROCESS_RUNNING)
@@ -181,11 +206,14 @@ static void finish_when_clear(struct process *p)
 {
 	if (p->clearing_ms < REST_TERM_MS) {
 		signal_group(p, 0);
+		if (p->clearing_ms % STRAYS_LOOK_MS == 0)
+			signal_strays(p, p->clearing_ms == 0 ? SIGTERM : 0);
 	} else {
 		signal_group(p, SIGKILL);
 		p->group_gone = true; /* zombies are not ours to wait for */
+		kill_strays(p);
 	}
-	bool clear = p->group_gone && p->output_ended;
+	bool clear = p->group_gone && p->strays_gone && p->output_ended;
 	if (!clear && p->clearing_ms < REST_END_MS) {
 		start_timer(p, REST_LOOK_MS);
 		return;
@@ -193,6 +221,7 @@ static void finish_when_clear(struct process *p)
 	struct err why;
 	ev_timer_stop(p->loop, &p->timer);
 	advance(p, PROCESS_DOWN);
+	children_remove(p->children, p->pid);
 	describe_end(p, &why);
 	log_info("upstream", "source %s ended pid=%d: %s", p->name, (int)p->pid,
 		 why.text);
@@ -395,8 +424,11 @@ static void process_free(struct upstream *u)
 	struct process *p = of(u);
 
 	assert(!p->freed);
-	if (p->state != PROCESS_DOWN)
+	if (p->state != PROCESS_DOWN) {
 		signal_group(p, SIGKILL);
+		kill_strays(p);
+		children_remove(p->children, p->pid);
+	}
 	ev_child_stop(p->loop, &p->exited);
 	ev_timer_stop(p->loop, &p->timer);
 	pump_free(p->to_child);
@@ -421,12 +453,14 @@ struct upstream *process_new(struct ev_loop *loop,
 			     const struct upstream_events *events, void *owner,
 			     struct err *e)
 {
+	char marker[PROCS_MARKER_BYTES];
 	struct child_options how = {options->name, options->command,
-				    options->env, options->cwd};
+				    options->env, marker, options->cwd};
 	struct child child;
 
 	/* libev watches children in the default loop only. */
 	assert(ev_is_default_loop(loop));
+	procs_make_marker(marker, options->name);
 	if (!child_start(&how, &child, e))
 		return NULL;
 	struct process *p = mem_zalloc(sizeof(*p));
@@ -440,6 +474,9 @@ struct upstream *process_new(struct ev_loop *loop,
 	p->term_ms = options->term_ms;
 	p->state = PROCESS_RUNNING;
 	p->pid = child.pid;
+	memcpy(p->marker, marker, sizeof(p->marker));
+	p->children = options->children;
+	children_add(p->children, p->pid, p->marker);
 	lines_init(&p->lines, options->message_bytes);
 	logfile_init(&p->log, options->log_path);
 	ev_init(&p->timer, on_timer);

@@ -3,8 +3,9 @@
  *
  * Owns the child, its process group, its pipes and its log.  The child leads a
  * group of its own; ending it ends the group, so that what `npx` or `uvx`
- * started goes too.  Its environment is exactly what is given here.  Its
- * stderr goes to a file of bounded size (logfile.h).
+ * started goes too, and so does, on a system with /proc, what left the group
+ * but carries the marker (procs.h).  Its environment is exactly what is given
+ * here, and the marker.  Its stderr goes to a file of bounded size (logfile.h).
  *
  *   RUNNING --stop, a pipe closed--> CLOSING --eof_ms--> TERMINATING
  *   TERMINATING --term_ms--> KILLING
@@ -15,6 +16,7 @@
 
 #include "server/upstream/upstream.h"
 
+struct children;
 struct ev_loop;
 
 struct process_options {
@@ -28,6 +30,8 @@ struct process_options {
 	/* The stop ladder: end of input, this long, TERM, this long, KILL. */
 	unsigned eof_ms;  /* 2000 */
 	unsigned term_ms; /* 3000 */
+	/* Where it is written down while it runs, or NULL; outlives it. */
+	struct children *children;
 };
 
 /* Start it.  The loop is the default one: libev watches children in no other,
