@@ -131,6 +131,17 @@ static bool set_source_idle(struct config *c, const char *value, struct err *e)
 	return read_seconds(value, &c->source_idle_ms, e);
 }
 
+static bool set_source_memory(struct config *c, const char *value,
+			      struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(value, 0, QUEUE_MOST, &n, e))
+		return false;
+	c->source_memory_bytes = n;
+	return true;
+}
+
 static bool set_detached(struct config *c, const char *value, struct err *e)
 {
 	return read_seconds(value, &c->detached_ms, e);
@@ -177,6 +188,11 @@ static const struct option_row rows[] = {
 	 .help = "stop a source after so many seconds without a request; "
 		 "0: never",
 	 .set = set_source_idle},
+	{.name = "source-memory",
+	 .argument = "BYTES",
+	 .fallback = "4294967296",
+	 .help = "restart a source whose processes use more memory; 0: never",
+	 .set = set_source_memory},
 	{.name = "detached",
 	 .argument = "S",
 	 .fallback = "60",

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "proto/log.h"
@@ -25,6 +26,7 @@ struct config {
 	size_t session_bytes; /* queued for one client */
 	size_t all_bytes;     /* queued for all clients */
 	unsigned source_idle_ms;
+	uint64_t source_memory_bytes; /* 0: no limit */
 	unsigned detached_ms;
 	unsigned drain_ms;
 };

@@ -21,6 +21,7 @@ enum {
 	SOURCE_START_MS = 30000,
 	SOURCE_REQUEST_MS = 600000,
 	SOURCE_QUEUED = 1024,
+	SOURCE_MEMORY_MS = 10000,
 	FIRST_LIST_MS = 5000,
 	HELLO_MS = 5000,
 };
@@ -66,7 +67,9 @@ static void make_router(struct hub *h)
 			   .start_ms = SOURCE_START_MS,
 			   .request_ms = SOURCE_REQUEST_MS,
 			   .idle_ms = h->config->source_idle_ms,
-			   .queued = SOURCE_QUEUED},
+			   .queued = SOURCE_QUEUED,
+			   .memory_bytes = h->config->source_memory_bytes,
+			   .memory_ms = SOURCE_MEMORY_MS},
 		.first_list_ms = FIRST_LIST_MS,
 		.epoch = h->epoch,
 	};

@@ -116,7 +116,8 @@ char *cli_plain(const char *text, size_t len)
 const char *cli_source_state(Executor__Admin__V1__Source__State state)
 {
 	static const char *const names[] = {"unknown", "stopped", "starting",
-					    "ready",   "resting", "stopping"};
+					    "ready",   "resting", "stopping",
+					    "failed"};
 
 	return (size_t)state < sizeof(names) / sizeof(names[0]) ? names[state]
 								: names[0];

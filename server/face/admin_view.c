@@ -75,6 +75,7 @@ static const Executor__Admin__V1__Source__State states[] = {
 	[SOURCE_READY] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_READY,
 	[SOURCE_RESTING] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_RESTING,
 	[SOURCE_STOPPING] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_STOPPING,
+	[SOURCE_FAILED] = EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_FAILED,
 };
 
 static size_t count_words(const char *const *words)
@@ -130,6 +131,7 @@ Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
 	to->enabled = !info.disabled;
 	to->interactive = view_text(v, info.interactive);
 	to->roots = take_path(v, info.roots);
+	to->rss_bytes = info.rss_bytes;
 	return to;
 }
 

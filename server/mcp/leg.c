@@ -282,12 +282,12 @@ void leg_set_level(struct leg *l, const char *level)
 	buf_finish(&params);
 }
 
-void leg_stop(struct leg *l)
+void leg_stop(struct leg *l, const struct err *why)
 {
-	struct err why;
+	struct err asked;
 
-	err_set(&why, ERR_SOURCE_DOWN, "source %s was stopped", l->name);
-	leg_end(l, &why);
+	err_set(&asked, ERR_SOURCE_DOWN, "source %s was stopped", l->name);
+	leg_end(l, why ? why : &asked);
 }
 
 unsigned leg_in_flight(const struct leg *l)

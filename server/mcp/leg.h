@@ -83,8 +83,8 @@ bool leg_listing(const struct leg *l);
 /* Tell the upstream which log level is wanted, if it takes that. */
 void leg_set_level(struct leg *l, const char *level);
 
-/* End it in good order. */
-void leg_stop(struct leg *l);
+/* End it in good order; why is a sentence, or NULL when we were asked to. */
+void leg_stop(struct leg *l, const struct err *why);
 
 unsigned leg_in_flight(const struct leg *l);
 /* Since when (alarm_now()) nothing is under way; INFINITY when something is. */

@@ -146,6 +146,10 @@ struct routed *routed_new(struct router *r, const struct stored_source *stored)
 
 	at->source = source_new(r->loop, stored, r->log_dir, &r->options.limits,
 				&events, at);
+	source_share(at->source, &(struct source_shared){
+					 .starts = &r->starts,
+					 .children = r->children,
+				 });
 	return at;
 }
 

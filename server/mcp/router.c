@@ -15,10 +15,13 @@
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/sessions.h"
+#include "server/upstream/children.h"
 
 enum {
 	CHANGED_MS = 50,  /* changes of several sources are told once */
 	NAME_SHOWN = 100, /* of a name in an error */
+	STARTS_AT_ONCE = 4,
+	SOURCES_RUNNING = 256,
 };
 
 /* What a handler is given. */
@@ -367,6 +370,10 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 	r->options.data_dir = r->data_dir;
 	r->log_dir = path_below(r->data_dir, "logs");
 	r->started_ms = clock_now_ms();
+	starts_init(&r->starts, STARTS_AT_ONCE, SOURCES_RUNNING);
+	char *run_dir = path_below(r->data_dir, "run");
+	r->children = children_new(run_dir);
+	free(run_dir);
 	r->catalogue = catalogue_new();
 	r->level = -1;
 	list_init(&r->leaving);
@@ -408,6 +415,7 @@ void router_free(struct router *r)
 	assert(r->in_flight == 0);
 	ev_timer_stop(r->loop, &r->changed);
 	router_free_sources(r);
+	children_free(r->children);
 	catalogue_free(r->catalogue);
 	free(r->data_dir);
 	free(r->log_dir);

@@ -74,7 +74,7 @@ unsigned router_in_flight(const struct router *r);
 
 /* Keep a source and read its tools in the background.  done comes when it is
  * in the store, or at once when it is refused: ERR_INVALID_ARGUMENT,
- * ERR_ALREADY_EXISTS. */
+ * ERR_ALREADY_EXISTS, ERR_OVERLOADED. */
 void router_source_add(struct router *r, const struct stored_source *source,
 		       void (*done)(void *owner, const struct err *why),
 		       void *owner);

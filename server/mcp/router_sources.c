@@ -14,6 +14,7 @@
 
 enum {
 	NAME_MAX_BYTES = 24, /* it becomes the prefix of tools' names */
+	SOURCES_KEPT = 1024,
 	/* How often a source that is being ended is looked at. */
 	DEPARTURE_MS = 20,
 };
@@ -41,6 +42,7 @@ static bool is_down(const struct source *s)
 		return false;
 	case SOURCE_STOPPED:
 	case SOURCE_RESTING:
+	case SOURCE_FAILED:
 		return true;
 	}
 	return true;
@@ -174,6 +176,16 @@ static bool check_name(const char *name, struct err *e)
 	return true;
 }
 
+/* Beside the built-in one; those on the way to the store count. */
+static size_t count_kept(const struct router *r)
+{
+	size_t count = r->source_count - 1;
+
+	for (struct list *i = r->orders.next; i != &r->orders; i = i->next)
+		count += LIST_ITEM(i, struct order, link)->added != NULL;
+	return count;
+}
+
 static bool check_source(const struct router *r,
 			 const struct stored_source *source, struct err *e)
 {
@@ -184,6 +196,12 @@ static bool check_source(const struct router *r,
 			       "there is a source \"%s\" already; remove it "
 			       "first, or take another name",
 			       source->name);
+	if (count_kept(r) >= SOURCES_KEPT)
+		return err_set(e, ERR_OVERLOADED,
+			       "there are %d sources already, which is the "
+			       "limit; remove one first: executor source "
+			       "remove",
+			       SOURCES_KEPT);
 	if (!source->command || !source->command[0] ||
 	    source->command[0][0] == '\0')
 		return err_set(e, ERR_INVALID_ARGUMENT,

@@ -10,6 +10,7 @@
 
 #include "proto/list.h"
 #include "server/mcp/router.h"
+#include "server/mcp/starts.h"
 
 /* A source as the router sees it.  Owned by the router. */
 struct routed {
@@ -36,6 +37,8 @@ struct router {
 	int64_t started_ms;
 	struct catalogue *catalogue;
 
+	struct starts starts;
+	struct children *children;
 	struct routed **sources; /* in their order, the built-in one first */
 	size_t source_count;
 	struct list leaving; /* struct routed; they are being ended */

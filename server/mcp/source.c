@@ -16,6 +16,12 @@ enum {
 /* A rest shorter than that is waited for. */
 static const double short_rest_s = 1.5;
 
+/* Some other source's start is over: ours can begin. */
+static void on_turn(void *owner)
+{
+	source_set_alarm(owner);
+}
+
 static struct source *new_source(struct ev_loop *loop,
 				 const struct source_limits *limits,
 				 const struct source_events *events,
@@ -29,6 +35,8 @@ static struct source *new_source(struct ev_loop *loop,
 	s->owner = owner;
 	s->state = SOURCE_STOPPED;
 	s->list_at = INFINITY;
+	s->look_at = INFINITY;
+	turn_init(&s->turn, on_turn, s);
 	pending_table_init(&s->waiting);
 	alarm_init(&s->alarm, loop, source_on_alarm, s);
 	return s;
@@ -61,6 +69,13 @@ struct source *source_new_builtin(struct ev_loop *loop,
 	return s;
 }
 
+void source_share(struct source *s, const struct source_shared *shared)
+{
+	assert(s->starts == 0);
+	s->turn.starts = shared->starts;
+	s->children = shared->children;
+}
+
 void source_refresh(struct source *s)
 {
 	s->list_wanted = true;
@@ -75,11 +90,9 @@ static bool may_wait(const struct source *s, size_t len, struct err *e)
 {
 	double left = backoff_left(&s->backoff, alarm_now());
 
-	if (s->state == SOURCE_RESTING && left >= short_rest_s)
-		return err_set(e, ERR_SOURCE_DOWN,
-			       "source %s rests after a failure and is tried "
-			       "again in %.0f s: %s",
-			       s->recipe.name, ceil(left), s->last_error.text);
+	if (s->state == SOURCE_FAILED ||
+	    (s->state == SOURCE_RESTING && left >= short_rest_s))
+		return source_refuse(s, left, e);
 	if (s->waiting.count >= s->limits.queued ||
 	    s->waiting.bytes + len > WAITING_BYTES)
 		return err_set(e, ERR_OVERLOADED,
@@ -101,6 +114,7 @@ uint64_t source_request(struct source *s, const struct source_request *r,
 	forward_request(&s->line, r, number);
 	if (s->state == SOURCE_READY) {
 		ok = leg_request(s->leg, &p, buf_slice(&s->line), e);
+		source_look_soon(s);
 	} else if ((ok = may_wait(s, s->line.len, e))) {
 		buf_append_slice(&p->line, buf_slice(&s->line));
 		pending_put(&s->waiting, p);
@@ -139,7 +153,17 @@ void source_stop(struct source *s)
 	s->stopped_below = s->last_number + 1;
 	s->list_stopped = s->list_wanted;
 	if (s->state == SOURCE_STARTING || s->state == SOURCE_READY)
-		source_begin_stop(s);
+		source_begin_stop(s, NULL);
+	source_set_alarm(s);
+}
+
+/* What waits goes on waiting, for the next start. */
+void source_restart(struct source *s)
+{
+	s->backoff = (struct backoff){0};
+	s->list_wanted = true;
+	if (s->state == SOURCE_STARTING || s->state == SOURCE_READY)
+		source_begin_stop(s, NULL);
 	source_set_alarm(s);
 }
 
@@ -173,6 +197,8 @@ void source_info(const struct source *s, struct source_info *info)
 		.cwd = s->recipe.cwd ? s->recipe.cwd : "",
 		.env_names = (const char *const *)s->recipe.env_names,
 		.pid = s->leg ? leg_pid(s->leg) : 0,
+		.rss_bytes = s->leg ? s->rss_bytes : 0,
+		.log_path = s->recipe.log_path,
 		.restarts = s->starts > 0 ? s->starts - 1 : 0,
 		.in_flight = (unsigned)s->waiting.count +
 			     (s->leg ? leg_in_flight(s->leg) : 0),
@@ -196,6 +222,7 @@ void source_free(struct source *s)
 	alarm_stop(&s->alarm);
 	leg_free(s->leg);
 	s->leg = NULL;
+	turn_end(&s->turn);
 	pending_table_finish(&s->waiting);
 	s->freed = true;
 	if (s->depth == 0)

@@ -9,6 +9,10 @@
  *   STOPPED --request--> STARTING --initialized--> READY
  *   READY --idle--> STOPPING --> STOPPED
  *   STARTING, READY --end, error--> RESTING --timer--> STOPPED
+ *   STARTING, READY --crash loop--> FAILED --timer, source_restart()--> STOPPED
+ *
+ * Its memory is looked at while requests run, and once after the last: over
+ * the limit it is stopped when idle, or at once when far over it.
  */
 #ifndef SERVER_MCP_SOURCE_H
 #define SERVER_MCP_SOURCE_H
@@ -20,9 +24,11 @@
 #include "proto/jsonrpc.h"
 #include "server/upstream/builtin.h"
 
+struct children;
 struct err;
 struct ev_loop;
 struct source;
+struct starts;
 struct stored_change;
 struct stored_source;
 
@@ -32,6 +38,7 @@ enum source_state {
 	SOURCE_READY,
 	SOURCE_RESTING,
 	SOURCE_STOPPING,
+	SOURCE_FAILED,
 };
 
 /* A tool as the source described it. */
@@ -79,10 +86,18 @@ struct source_request {
 
 struct source_limits {
 	size_t message_bytes;
-	unsigned start_ms;   /* for the handshake: 30000 */
-	unsigned request_ms; /* without answer or progress: 600000 */
-	unsigned idle_ms;    /* then it is stopped: 600000; 0 never */
-	unsigned queued;     /* requests that wait for the start: 1024 */
+	unsigned start_ms;     /* for the handshake: 30000 */
+	unsigned request_ms;   /* without answer or progress: 600000 */
+	unsigned idle_ms;      /* then it is stopped: 600000; 0 never */
+	unsigned queued;       /* requests that wait for the start: 1024 */
+	uint64_t memory_bytes; /* resident, of its session; 0: no limit */
+	unsigned memory_ms;    /* between two looks: 10000; 0: never */
+};
+
+/* What sources share; outlives them. */
+struct source_shared {
+	struct starts *starts;
+	struct children *children;
 };
 
 /* Keep a source; nothing is started.  log_dir is where its stderr goes. */
@@ -99,13 +114,17 @@ struct source *source_new_builtin(struct ev_loop *loop,
 				  const struct source_events *events,
 				  void *owner);
 
+/* Before its first start: the limits of all sources, and where their processes
+ * are written down.  Without it there is neither. */
+void source_share(struct source *s, const struct source_shared *shared);
+
 /* Read the tools, starting it if need be.  .tools or .failed follows; asking
  * again meanwhile asks once. */
 void source_refresh(struct source *s);
 
 /* Forward a request.  Returns its number (not 0), by which it can be
  * cancelled; 0 with *e set when it is refused (ERR_OVERLOADED, ERR_SOURCE_DOWN
- * while resting).  Borrows. */
+ * while resting or failed).  Borrows. */
 uint64_t source_request(struct source *s, const struct source_request *r,
 			const struct source_reply *reply, void *owner,
 			struct err *e);
@@ -127,6 +146,10 @@ void source_stop(struct source *s);
  * not stop it, and is the router's to obey. */
 void source_set(struct source *s, const struct stored_change *change);
 
+/* Forget its failures, end it if it runs (.fail for what was in flight), and
+ * start it again. */
+void source_restart(struct source *s);
+
 const char *source_name(const struct source *s);
 enum source_state source_state(const struct source *s);
 const char *source_state_name(enum source_state state); /* "ready" */
@@ -139,6 +162,8 @@ struct source_info {
 	const char *cwd;
 	const char *const *env_names; /* asked for; NULL-terminated */
 	int64_t pid;
+	uint64_t rss_bytes;   /* when last looked at; 0: not known */
+	const char *log_path; /* of its stderr; NULL: it has none */
 	unsigned restarts;
 	unsigned in_flight;
 	const char *last_error;	 /* "" when there is none */

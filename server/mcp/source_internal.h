@@ -14,6 +14,7 @@
 #include "server/mcp/pending.h"
 #include "server/mcp/recipe.h"
 #include "server/mcp/source.h"
+#include "server/mcp/starts.h"
 #include "server/mcp/toollist.h"
 
 /* Owned by the router. */
@@ -25,6 +26,9 @@ struct source {
 	struct source_limits limits;
 	const struct source_events *events;
 	void *owner;
+
+	struct turn turn; /* to start, and to run */
+	struct children *children;
 
 	enum source_state state;
 	struct leg *leg; /* in STARTING, READY and STOPPING */
@@ -41,6 +45,10 @@ struct source {
 	bool list_stopped;  /* source_stop() ended that, when it is down */
 	double list_at;	    /* when to read the list, once READY */
 	double ready_since; /* of this start; 0 before that */
+	double started_at;
+	double look_at; /* when to look at its memory */
+	double looked_at;
+	uint64_t rss_bytes;
 	struct backoff backoff;
 	unsigned starts;
 	struct err last_error;
@@ -55,8 +63,18 @@ struct source {
 void source_set_alarm(struct source *s);
 void source_on_alarm(void *owner);
 
-/* From STARTING or READY: end the leg in good order. */
-void source_begin_stop(struct source *s);
+/* From STARTING or READY: end the leg in good order, for that reason or, when
+ * it is NULL, because we were asked to. */
+void source_begin_stop(struct source *s, const struct err *why);
+
+/* A request was sent to it, or it became ready: look at its memory soon. */
+void source_look_soon(struct source *s);
+
+/* Look at it now, in READY, and end the source if it uses too much. */
+void source_look(struct source *s, double now);
+
+/* Say in *e why a source that rests or failed takes no request. */
+bool source_refuse(const struct source *s, double left, struct err *e);
 
 /* What is left when alarm, leg and waiting requests are gone. */
 void source_release(struct source *s);

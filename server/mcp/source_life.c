@@ -9,30 +9,43 @@
 
 /* How long a tool list may go on changing before it is read. */
 static const double settle_s = 0.05;
+/* How long a start counts as one: what takes longer waits for something else
+ * than this machine, and must not keep the others from starting. */
+static const double start_counts_s = 2.0;
 
 static const char *const state_name[] = {
 	[SOURCE_STOPPED] = "stopped",	[SOURCE_STARTING] = "starting",
 	[SOURCE_READY] = "ready",	[SOURCE_RESTING] = "resting",
-	[SOURCE_STOPPING] = "stopping",
+	[SOURCE_STOPPING] = "stopping", [SOURCE_FAILED] = "failed",
 };
 
 /* From each state, the states that may follow. */
 static const unsigned may_follow[] = {
 	[SOURCE_STOPPED] = 1u << SOURCE_STARTING,
 	[SOURCE_STARTING] = 1u << SOURCE_READY | 1u << SOURCE_RESTING |
-			    1u << SOURCE_STOPPING,
-	[SOURCE_READY] = 1u << SOURCE_RESTING | 1u << SOURCE_STOPPING,
+			    1u << SOURCE_STOPPING | 1u << SOURCE_FAILED,
+	[SOURCE_READY] = 1u << SOURCE_RESTING | 1u << SOURCE_STOPPING |
+			 1u << SOURCE_FAILED,
+	[SOURCE_FAILED] = 1u << SOURCE_STOPPED,
 	[SOURCE_RESTING] = 1u << SOURCE_STOPPED,
 	[SOURCE_STOPPING] = 1u << SOURCE_STOPPED,
 };
 
-/* The only writer of s->state. */
+/* The states in which it has a process, and a turn. */
+static const unsigned running =
+	1u << SOURCE_STARTING | 1u << SOURCE_READY | 1u << SOURCE_STOPPING;
+
+/* The only writer of s->state.  The turn follows it. */
 static void advance(struct source *s, enum source_state next)
 {
 	assert(may_follow[s->state] & 1u << next);
 	log_debug("source", "%s: %s -> %s", s->recipe.name,
 		  state_name[s->state], state_name[next]);
 	s->state = next;
+	if (next == SOURCE_READY)
+		turn_started(&s->turn);
+	else if (!(1u << next & running))
+		turn_end(&s->turn);
 }
 
 void source_release(struct source *s)
@@ -79,13 +92,23 @@ static double next_step(const struct source *s)
 {
 	switch (s->state) {
 	case SOURCE_STOPPED:
-		return is_wanted(s) || s->stopped_below > 0 ? 0 : INFINITY;
+		if (s->stopped_below > 0 || s->turn.state == TURN_STARTING)
+			return 0;
+		return is_wanted(s) && s->turn.state == TURN_NONE ? 0
+								  : INFINITY;
 	case SOURCE_RESTING:
 		return s->stopped_below > 0 ? 0 : s->backoff.until;
+	case SOURCE_FAILED:
+		return s->stopped_below > 0 || s->list_wanted
+			       ? 0
+			       : s->backoff.until;
 	case SOURCE_READY:
-		return fmin(idle_at(s),
+		return fmin(fmin(idle_at(s), s->look_at),
 			    leg_listing(s->leg) ? INFINITY : s->list_at);
 	case SOURCE_STARTING:
+		if (s->turn.state == TURN_STARTING)
+			return s->started_at + start_counts_s;
+		break;
 	case SOURCE_STOPPING:
 		break;
 	}
@@ -125,11 +148,38 @@ static void rest(struct source *s, const struct err *why)
 
 	backoff_fail(&s->backoff, alarm_now(), s->ready_since);
 	s->last_error = *why;
-	advance(s, SOURCE_RESTING);
-	log_odd("source", "%s; next try in %.2f s", why->text,
+	advance(s, s->backoff.looping ? SOURCE_FAILED : SOURCE_RESTING);
+	log_odd("source", "%s; %snext try in %.2f s", why->text,
+		s->backoff.looping ? "it keeps failing; " : "",
 		backoff_left(&s->backoff, alarm_now()));
 	fail_waiting(s, s->last_number + 1, why);
 	if (starting || s->list_wanted)
+		fail_list(s, why);
+}
+
+bool source_refuse(const struct source *s, double left, struct err *e)
+{
+	if (s->state == SOURCE_FAILED)
+		return err_set(e, ERR_SOURCE_DOWN,
+			       "source %s keeps failing and is tried again in "
+			       "%.0f s, or at once after executor source "
+			       "restart %s: %s",
+			       s->recipe.name, ceil(left), s->recipe.name,
+			       s->last_error.text);
+	return err_set(e, ERR_SOURCE_DOWN,
+		       "source %s rests after a failure and is tried again in "
+		       "%.0f s: %s",
+		       s->recipe.name, ceil(left), s->last_error.text);
+}
+
+/* As many run as may: not its own fault, so it does not rest. */
+static void fail_start(struct source *s, const struct err *why)
+{
+	s->last_error = *why;
+	log_odd("source", "source %s is not started: %s", s->recipe.name,
+		why->text);
+	fail_waiting(s, s->last_number + 1, why);
+	if (s->list_wanted)
 		fail_list(s, why);
 }
 
@@ -178,6 +228,8 @@ static void on_ready(void *owner)
 	if (s->level)
 		leg_set_level(s->leg, s->level);
 	send_waiting(s);
+	if (!s->freed && s->state == SOURCE_READY)
+		source_look_soon(s);
 	/* What it has may have changed since it was last asked. */
 	if (!s->freed && s->state == SOURCE_READY) {
 		s->list_at = INFINITY;
@@ -280,19 +332,37 @@ static void start(struct source *s)
 	struct err e;
 
 	process.message_bytes = s->limits.message_bytes;
+	process.children = s->children;
 	advance(s, SOURCE_STARTING);
 	s->starts++;
+	s->started_at = alarm_now();
 	s->ready_since = 0;
 	s->list_at = INFINITY;
+	s->look_at = INFINITY;
+	s->looked_at = -INFINITY;
+	s->rss_bytes = 0;
 	s->leg = leg_new(s->loop, &how, &leg_events, s, &e);
 	if (!s->leg)
 		rest(s, &e);
 }
 
-void source_begin_stop(struct source *s)
+void source_begin_stop(struct source *s, const struct err *why)
 {
 	advance(s, SOURCE_STOPPING);
-	leg_stop(s->leg);
+	leg_stop(s->leg, why);
+}
+
+/* Whoever waits and nobody else has it started. */
+static void start_in_turn(struct source *s)
+{
+	struct err e;
+
+	if (!is_wanted(s))
+		turn_end(&s->turn);
+	else if (!s->functions && !turn_ask(&s->turn, &e))
+		fail_start(s, &e);
+	else if (s->functions || s->turn.state == TURN_STARTING)
+		start(s);
 }
 
 static void step(struct source *s, double now)
@@ -302,23 +372,31 @@ static void step(struct source *s, double now)
 	switch (s->state) {
 	case SOURCE_STOPPED:
 	case SOURCE_RESTING:
+	case SOURCE_FAILED:
 		err_set(&stopped, ERR_SOURCE_DOWN, "source %s was stopped",
 			s->recipe.name);
 		fail_stopped(s, &stopped);
-		if (s->state == SOURCE_RESTING && now >= s->backoff.until)
+		if (s->state != SOURCE_STOPPED && now >= s->backoff.until)
 			advance(s, SOURCE_STOPPED);
-		if (s->state == SOURCE_STOPPED && is_wanted(s) && !s->freed)
-			start(s);
+		if (s->state == SOURCE_STOPPED && !s->freed)
+			start_in_turn(s);
+		else if (s->state == SOURCE_FAILED && s->list_wanted)
+			fail_list(s, &s->last_error);
 		break;
 	case SOURCE_READY:
 		if (now >= s->list_at && !leg_listing(s->leg)) {
 			s->list_at = INFINITY;
 			leg_list(s->leg);
 		} else if (now >= idle_at(s)) {
-			source_begin_stop(s);
+			source_begin_stop(s, NULL);
+		} else if (now >= s->look_at) {
+			source_look(s, now);
 		}
 		break;
 	case SOURCE_STARTING:
+		if (now >= s->started_at + start_counts_s)
+			turn_started(&s->turn);
+		break;
 	case SOURCE_STOPPING:
 		break;
 	}
