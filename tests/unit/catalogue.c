@@ -11,7 +11,6 @@
 #include "proto/buf.h"
 #include "proto/json.h"
 #include "proto/log.h"
-#include "server/mcp/backoff.h"
 #include "server/mcp/names.h"
 #include "server/mcp/source.h"
 
@@ -319,25 +318,6 @@ static void a_search_wants_every_word_and_prefers_names(void **state)
 	catalogue_free(c);
 }
 
-/* Here because it is as small: how long a source rests. */
-static void a_rest_grows_and_is_forgotten_after_a_good_minute(void **state)
-{
-	static const double rests[] = {0.25, 0.5, 1, 2, 4, 8, 16, 30, 30};
-	struct backoff b = {0};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rests) / sizeof(*rests); i++) {
-		backoff_fail(&b, 1000, 0);
-		assert_true(backoff_left(&b, 1000) == rests[i]);
-	}
-	assert_true(backoff_left(&b, 1020) == 10);
-	assert_true(backoff_left(&b, 2000) == 0);
-	backoff_fail(&b, 1100, 1041); /* 59 s were not enough */
-	assert_true(backoff_left(&b, 1100) == 30);
-	backoff_fail(&b, 1100, 1040);
-	assert_true(backoff_left(&b, 1100) == 0.25);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,8 +332,6 @@ int main(void)
 		cmocka_unit_test(a_forgotten_source_leaves_its_names),
 		cmocka_unit_test(of_two_with_one_name_the_first_stays),
 		cmocka_unit_test(a_search_wants_every_word_and_prefers_names),
-		cmocka_unit_test(
-			a_rest_grows_and_is_forgotten_after_a_good_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
