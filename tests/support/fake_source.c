@@ -16,6 +16,8 @@
  *   late                     answers what was cancelled
  *   batch                    writes each answer as a batch of one
  *   odd-names                lists tools with names that need care
+ *   all-tools                lists those too that are called by few tests
+ *   odd-schemas              lists tools with outputSchemas of all kinds
  *
  * Every call that is executed is one line in $EFFECTS, every line that
  * arrives one in $TRANSCRIPT.
@@ -154,6 +156,32 @@ static void call_echo(const struct jsonrpc *m, struct slice arguments)
 	buf_finish(&result);
 }
 
+/* The arguments are the result. */
+static void call_answer(const struct jsonrpc *m, struct slice arguments)
+{
+	struct buf message = {0};
+
+	jsonrpc_result(&message, m->id, arguments);
+	say(&message);
+}
+
+/* A message of each level. */
+static void call_levels(const struct jsonrpc *m, struct slice arguments)
+{
+	(void)arguments;
+	for (int i = 0; i < MCP_LEVEL_COUNT; i++) {
+		struct buf message = {0};
+
+		buf_printf(&message,
+			   "{\"jsonrpc\":\"2.0\",\"method\":"
+			   "\"notifications/message\",\"params\":{"
+			   "\"level\":\"%s\",\"data\":%d}}",
+			   mcp_level_name((enum mcp_level)i), i);
+		say(&message);
+	}
+	answer(m->id, "{\"content\":[]}");
+}
+
 static void call_add(const struct jsonrpc *m, struct slice arguments)
 {
 	unsigned long long a = 0, b = 0;
@@ -280,9 +308,12 @@ static const struct {
 	{"crash", call_crash, SCHEMA},
 	{"change", call_change, SCHEMA},
 	{"misfit", call_misfit, SCHEMA},
+	/* with all-tools: */
+	{"answer", call_answer, SCHEMA},
+	{"levels", call_levels, SCHEMA},
 };
 
-enum { CALLS = sizeof(calls) / sizeof(*calls) };
+enum { CALLS = sizeof(calls) / sizeof(*calls), LISTED = 10 };
 
 static void on_call(const struct jsonrpc *m)
 {
@@ -328,7 +359,7 @@ static void list_page(const struct jsonrpc *m)
 	buf_append_text(&result, "]");
 	if (i == 0)
 		buf_append_text(&result, ",\"nextCursor\":\"\"");
-	else if (i + 1 < CALLS)
+	else if (i + 1 < LISTED)
 		buf_printf(&result, ",\"nextCursor\":\"%d\"", i);
 	buf_append(&result, "}\0", 2);
 	answer(m->id, result.data);
@@ -352,10 +383,11 @@ static void list_many(const struct jsonrpc *m)
 
 static void list_tools(const struct jsonrpc *m)
 {
+	int listed = is("all-tools") ? CALLS : LISTED;
 	struct buf result = {0};
 
 	buf_append_text(&result, "{\"tools\":[");
-	for (int i = 0; i < CALLS; i++) {
+	for (int i = 0; i < listed; i++) {
 		buf_append_text(&result, i ? "," : "");
 		append_tool(&result, i);
 	}
@@ -386,6 +418,17 @@ static void on_list(const struct jsonrpc *m)
 		       "{\"name\":\"x\",\"name\":\"y\"," SCHEMA "},"
 		       "{\"name\":\"good\",\"future\":[1.0,1e400]," SCHEMA
 		       "}]}");
+	else if (is("odd-schemas"))
+		answer(m->id,
+		       "{\"tools\":["
+		       "{\"name\":\"answer\",\"outputSchema\":"
+		       "{\"type\":\"array\",\"items\":{\"anyOf\":["
+		       "{\"type\":\"number\"},{\"$ref\":\"#\"}]}}," SCHEMA "},"
+		       "{\"name\":\"echo\",\"outputSchema\":{}," SCHEMA "},"
+		       "{\"name\":\"add\",\"outputSchema\":null," SCHEMA "},"
+		       "{\"name\":\"slow\",\"outputSchema\":true," SCHEMA "},"
+		       "{\"name\":\"log\",\"outputSchema\":"
+		       "{\"type\":\"object\"}," SCHEMA "}]}");
 	else
 		list_tools(m);
 }
