@@ -90,8 +90,8 @@ static void make_face(struct hub *h, const struct admin_events *events,
 
 	memcpy(options.instance, h->instance, sizeof(options.instance));
 	h->mcp = mcp_service_new(h->loop, &h->services, h->sessions, &options);
-	h->admin =
-		admin_new(&h->services, h->router, h->sessions, events, owner);
+	h->admin = admin_new(&h->services, h->router, h->sessions, h->store,
+			     events, owner);
 	h->health = health_new(&h->services);
 	h->peers = peers_new(h->loop, &h->services);
 }

@@ -166,6 +166,7 @@ const struct command cmd_call = {
 		"@FILE and - read it from a file or from standard input.\n"
 		"With -o json the whole result is printed, byte for byte.\n"
 		"Exit status 5 when the tool returned an error.\n",
+	.operands = "@sources",
 	.least = 2,
 	.most = 3,
 	.run = run,

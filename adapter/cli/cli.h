@@ -2,14 +2,15 @@
  * cli: what every command of `executor` has in common.
  *
  * One command is one function and one row of the table in main.c, from which
- * parsing and --help are driven.
+ * parsing, --help, the manual page and the completion of shells are driven.
  */
 #ifndef ADAPTER_CLI_CLI_H
 #define ADAPTER_CLI_CLI_H
 
-#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "executor/admin/v1/admin.pb-c.h"
 #include "proto/err.h"
@@ -37,6 +38,9 @@ enum cli_exit {
 /* What the options said, and the connection once there is one.  Owned by
  * main. */
 struct cli {
+	const struct command *const *commands;
+	size_t command_count;
+	const struct cli_option *common; /* options of every command */
 	const char *data_dir_option;
 	char *data_dir; /* canonical; set by cli_data_dir() */
 	bool json;
@@ -46,14 +50,27 @@ struct cli {
 	struct rpc *rpc;
 };
 
+/* One option; a table of them ends with a zeroed row. */
+struct cli_option {
+	const char *name;
+	const char *argument; /* what help calls its value; NULL: it has none */
+	const char *help;
+	/* Its values, for completion: words with spaces between, "@dirs",
+	 * "@files" or "@sources"; or NULL. */
+	const char *values;
+	int value; /* a letter, or from CLI_OWN_OPTION on */
+};
+
 struct command {
 	const char *name;  /* "source add" */
 	const char *usage; /* what follows the name */
 	const char *help;  /* one line */
 	const char *more;  /* further lines for `executor help NAME`, or NULL */
-	/* Options of its own, ended by a zeroed row, or NULL; their values are
-	 * from CLI_OWN_OPTION on. */
-	const struct option *options;
+	const char *operands; /* what completes them, as values above */
+	bool hidden;	      /* not for people */
+	/* Options of its own, or NULL; their values are from CLI_OWN_OPTION
+	 * on. */
+	const struct cli_option *options;
 	/* One of them was given; own is zeroed memory of own_bytes. */
 	bool (*option)(void *own, int value, const char *argument,
 		       struct err *e);
@@ -85,6 +102,17 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 /* Attach and ask for the status. */
 const admin_status_t *cli_get_status(struct cli *c, bool start, struct err *e);
 
+/* --- help: help.c --------------------------------------------------------
+ */
+
+/* What each exit status means, ended by NULL. */
+extern const char *const cli_exit_texts[];
+
+int cli_help(const struct cli *c);
+int cli_command_help(const struct command *cmd);
+/* "-o, --output FORMAT" */
+void cli_option_synopsis(const struct cli_option *o, char to[64]);
+
 /* --- output ----------------------------------------------------------------
  */
 
@@ -104,6 +132,14 @@ void cli_duration(char to[16], uint64_t seconds);
  * frees. */
 char *cli_plain(const char *text, size_t len);
 
+/* Tools, as `tools list` and `tools search` print them. */
+int cli_print_tools(const struct cli *c, admin_tool_t *const *tools, size_t n);
+
+/* The value of roots in a request, from what --roots was given: none, client,
+ * or the paths and file:// URIs of directories.  The caller frees; NULL with
+ * *e set. */
+char *cli_roots(const char *const *given, size_t n, struct err *e);
+
 const char *cli_source_state(Executor__Admin__V1__Source__State state);
 struct cJSON *cli_source_json(const admin_source_t *s);
 /* The command as a person would type it; the caller frees. */
@@ -115,8 +151,13 @@ extern const struct command cmd_status;
 extern const struct command cmd_source_add;
 extern const struct command cmd_source_list;
 extern const struct command cmd_source_show;
+extern const struct command cmd_source_set;
+extern const struct command cmd_source_enable;
+extern const struct command cmd_source_disable;
+extern const struct command cmd_source_test;
 extern const struct command cmd_source_remove;
 extern const struct command cmd_tools_list;
+extern const struct command cmd_tools_search;
 extern const struct command cmd_tools_describe;
 extern const struct command cmd_call;
 extern const struct command cmd_daemon_run;
@@ -125,5 +166,9 @@ extern const struct command cmd_daemon_restart;
 extern const struct command cmd_logs;
 extern const struct command cmd_endpoint;
 extern const struct command cmd_mcp;
+extern const struct command cmd_top;
+extern const struct command cmd_doctor;
+extern const struct command cmd_completion;
+extern const struct command cmd_man;
 
 #endif

@@ -176,10 +176,11 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 	return CLI_NOT_RUNNING;
 }
 
-static const struct option options[] = {
-	{"follow", no_argument, NULL, OPTION_FOLLOW},
-	{"lines", required_argument, NULL, OPTION_LINES},
-	{"source", required_argument, NULL, OPTION_SOURCE},
+static const struct cli_option options[] = {
+	{"follow", NULL, "go on as it grows", NULL, OPTION_FOLLOW},
+	{"lines", "N", "the last N lines (50)", NULL, OPTION_LINES},
+	{"source", "NAME", "what that source wrote on stderr", "@sources",
+	 OPTION_SOURCE},
 	{0},
 };
 
@@ -187,10 +188,7 @@ const struct command cmd_logs = {
 	.name = "logs",
 	.usage = "[--follow] [--lines N] [--source NAME]",
 	.help = "Print the end of the daemon's log, or of a source's",
-	.more = "      --follow        go on as it grows\n"
-		"      --lines N       the last N lines (50)\n"
-		"      --source NAME   what that source wrote on stderr\n"
-		"Exit status 3, after the log, when no daemon runs.\n",
+	.more = "Exit status 3, after the log, when no daemon runs.\n",
 	.options = options,
 	.option = option,
 	.own_bytes = sizeof(struct logs),

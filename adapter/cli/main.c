@@ -2,6 +2,7 @@
  * executor: the command line.  A gRPC client like any internal tool.
  */
 #include <assert.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +14,17 @@
 #include "proto/mem.h"
 
 static const struct command *const commands[] = {
-	&cmd_status,	     &cmd_source_add,
-	&cmd_source_list,    &cmd_source_show,
-	&cmd_source_remove,  &cmd_tools_list,
+	&cmd_status,	     &cmd_top,
+	&cmd_source_add,     &cmd_source_list,
+	&cmd_source_show,    &cmd_source_test,
+	&cmd_source_enable,  &cmd_source_disable,
+	&cmd_source_set,     &cmd_source_remove,
+	&cmd_tools_list,     &cmd_tools_search,
 	&cmd_tools_describe, &cmd_call,
 	&cmd_daemon_run,     &cmd_daemon_stop,
 	&cmd_daemon_restart, &cmd_logs,
 	&cmd_endpoint,	     &cmd_mcp,
+	&cmd_completion,     &cmd_man,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -33,60 +38,43 @@ enum {
 
 enum { OPTIONS_MAX = 32, TIMEOUT_DEFAULT_MS = 60000 };
 
-static const struct option common[] = {
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{"output", required_argument, NULL, 'o'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"data-dir", required_argument, NULL, OPTION_DATA_DIR},
-	{"no-start", no_argument, NULL, OPTION_NO_START},
-	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
-	{"no-color", no_argument, NULL, OPTION_NO_COLOR},
+static const struct cli_option common[] = {
+	{"data-dir", "DIR", "instead of EXECUTOR_DATA_DIR or ~/.executor",
+	 "@dirs", OPTION_DATA_DIR},
+	{"output", "FORMAT", "json or table", "json table", 'o'},
+	{"no-start", NULL, "do not start a daemon when none runs", NULL,
+	 OPTION_NO_START},
+	{"timeout", "S", "give up after S seconds (60)", NULL, OPTION_TIMEOUT},
+	{"quiet", NULL, "print results only", NULL, 'q'},
+	{"verbose", NULL, "say more on standard error", NULL, 'v'},
+	{"no-color", NULL, "plain output (it always is)", NULL,
+	 OPTION_NO_COLOR},
+	{"help", NULL, "this, or what COMMAND takes", NULL, 'h'},
+	{"version", NULL, "the version", NULL, 'V'},
 	{0},
 };
 
-static const char general_help[] =
-	"\n"
-	"Options, before or after the command:\n"
-	"      --data-dir DIR    instead of EXECUTOR_DATA_DIR or ~/.executor\n"
-	"  -o, --output FORMAT   json or table\n"
-	"      --no-start        do not start a daemon when none runs\n"
-	"      --timeout S       give up after S seconds (60)\n"
-	"  -q, --quiet           print results only\n"
-	"  -v, --verbose         say more on standard error\n"
-	"      --no-color        plain output (it always is)\n"
-	"  -h, --help            this, or what COMMAND takes\n"
-	"  -V, --version         the version\n"
-	"\n"
-	"Exit status: 0 done, 1 failure, 2 usage, 3 no daemon runs, 4 denied,\n"
-	"5 the tool returned an error, 6 not found, 7 timeout.\n";
+/* The rows as getopt_long() wants them, behind those that are there. */
+static size_t list_options(struct option *to, size_t n,
+			   const struct cli_option *rows)
+{
+	for (; rows && rows->name; rows++) {
+		assert(n < OPTIONS_MAX - 1);
+		to[n++] = (struct option){
+			.name = rows->name,
+			.has_arg = rows->argument ? required_argument
+						  : no_argument,
+			.val = rows->value,
+		};
+	}
+	return n;
+}
 
 static int print_version(void)
 {
 	puts("executor " EXECUTOR_VERSION "\n"
 	     "MCP 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25\n"
 	     "MIT License");
-	return CLI_OK;
-}
-
-static int print_help(void)
-{
-	puts("usage: executor [OPTION]... COMMAND [ARGUMENT]...\n"
-	     "One owner for every AI agent's tools.\n\nCommands:");
-	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-18s %s\n", commands[i]->name, commands[i]->help);
-	fputs(general_help, stdout);
-	return CLI_OK;
-}
-
-static int print_command_help(const struct command *cmd)
-{
-	printf("usage: executor %s%s%s\n%s.\n", cmd->name,
-	       *cmd->usage ? " " : "", cmd->usage, cmd->help);
-	if (cmd->more)
-		printf("\n%s", cmd->more);
-	puts("\n`executor --help` lists the options of every command.");
 	return CLI_OK;
 }
 
@@ -203,10 +191,8 @@ static int run_command(struct cli *c, const struct command *cmd, int argc,
 	int status = CLI_USAGE;
 	struct err e;
 
-	for (const struct option *o = common; o->name; o++)
-		options[n++] = *o;
-	for (const struct option *o = cmd->options; o && o->name; o++)
-		options[n++] = *o;
+	n = list_options(options, n, common);
+	list_options(options, n, cmd->options);
 	if (cmd->own_bytes > 0)
 		own = mem_zalloc(cmd->own_bytes);
 	optind = 0; /* GNU: begin anew */
@@ -216,7 +202,7 @@ static int run_command(struct cli *c, const struct command *cmd, int argc,
 		if (value == -1)
 			break;
 		if (value == 'h') {
-			status = print_command_help(cmd);
+			status = cli_command_help(cmd);
 			goto out;
 		}
 		if (value >= CLI_OWN_OPTION) {
@@ -248,16 +234,18 @@ out:
 
 static int run(struct cli *c, int argc, char **argv)
 {
+	struct option options[OPTIONS_MAX] = {0};
 	int words;
 
+	list_options(options, 0, common);
 	/* Options before the command; it may have some behind, too. */
 	for (;;) {
-		int value = getopt_long(argc, argv, "+ho:qvV", common, NULL);
+		int value = getopt_long(argc, argv, "+ho:qvV", options, NULL);
 
 		if (value == -1)
 			break;
 		if (value == 'h')
-			return print_help();
+			return cli_help(c);
 		if (value == 'V')
 			return print_version();
 		if (!common_option(c, value, optarg))
@@ -269,20 +257,25 @@ static int run(struct cli *c, int argc, char **argv)
 		return usage_error("no command", "");
 	bool help = strcmp(argv[0], "help") == 0;
 	if (help && --argc == 0)
-		return print_help();
+		return cli_help(c);
 	argv += help;
 	const struct command *cmd = find_command(argc, argv, &words);
 	if (!cmd)
 		return unknown_command(argc, argv);
 	if (help)
-		return print_command_help(cmd);
+		return cli_command_help(cmd);
 	/* The last word of the name stands where getopt expects argv[0]. */
 	return run_command(c, cmd, argc - words + 1, argv + words - 1);
 }
 
 int main(int argc, char **argv)
 {
-	struct cli c = {.timeout_ms = TIMEOUT_DEFAULT_MS};
+	struct cli c = {
+		.commands = commands,
+		.command_count = COMMANDS,
+		.common = common,
+		.timeout_ms = TIMEOUT_DEFAULT_MS,
+	};
 
 	signal(SIGPIPE, SIG_IGN);
 	int status = run(&c, argc, argv);

@@ -14,9 +14,15 @@
 #include "proto/mem.h"
 #include "proto/protobuf.h"
 
-enum { OPTION_ENV = CLI_OWN_OPTION, OPTION_ENV_FILE, OPTION_CWD };
+enum {
+	OPTION_ENV = CLI_OWN_OPTION,
+	OPTION_ENV_FILE,
+	OPTION_CWD,
+	OPTION_INTERACTIVE,
+	OPTION_ROOTS,
+};
 
-enum { ENV_MAX = 1024, ENV_LINE_BYTES = 128 * 1024 };
+enum { ENV_MAX = 1024, ENV_LINE_BYTES = 128 * 1024, ROOTS_MAX = 64 };
 
 /* The base that is captured: what programs need to find themselves and their
  * interpreters, and nothing that is likely to be a secret. */
@@ -37,6 +43,9 @@ struct add {
 	size_t env_count;
 	size_t asked; /* the first of them come from options */
 	const char *cwd;
+	const char *interactive;
+	const char *roots[ROOTS_MAX];
+	size_t root_count;
 	bool value_in_argv;
 };
 
@@ -145,6 +154,15 @@ static bool option(void *own, int value, const char *argument, struct err *e)
 		return set_from_option(a, argument, e);
 	case OPTION_ENV_FILE:
 		return set_from_file(a, argument, e);
+	case OPTION_INTERACTIVE:
+		a->interactive = argument;
+		return true;
+	case OPTION_ROOTS:
+		if (a->root_count == ROOTS_MAX)
+			return err_set(e, ERR_INVALID_ARGUMENT,
+				       "more than %d roots", ROOTS_MAX);
+		a->roots[a->root_count++] = argument;
+		return true;
 	default:
 		a->cwd = argument;
 		return true;
@@ -185,7 +203,7 @@ static ProtobufCBinaryData bytes_of(const char *text)
 /* Fill request from a and send it. */
 static admin_source_t *add(struct cli *c, const struct add *a, const char *name,
 			   int argc, char **argv, const char *cwd,
-			   struct err *e)
+			   const char *roots, struct err *e)
 {
 	typedef Executor__Admin__V1__EnvironmentVariable variable_t;
 	Executor__Admin__V1__AddSourceRequest request =
@@ -215,10 +233,14 @@ static admin_source_t *add(struct cli *c, const struct add *a, const char *name,
 	request.env = env;
 	request.n_env_names = a->asked;
 	request.env_names = names;
+	char *interactive = mem_text(a->interactive ? a->interactive : "");
+	request.interactive = interactive;
+	request.roots = bytes_of(roots);
 	Executor__Admin__V1__AddSourceResponse *reply = cli_admin(
 		c, true, "AddSource", &request.base,
 		&executor__admin__v1__add_source_response__descriptor, e);
 	free(copy);
+	free(interactive);
 	free(variables);
 	free(env);
 	free(names);
@@ -235,11 +257,16 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 	struct add *a = own;
 	struct err e;
 
+	char *roots = a->root_count > 0 ? cli_roots(a->roots, a->root_count, &e)
+					: mem_text("");
+	if (!roots)
+		return cli_fail(&e);
 	capture_base(a);
 	char *cwd = realpath(a->cwd ? a->cwd : ".", NULL);
 	if (!cwd) {
 		err_sys(&e, ERR_INVALID_ARGUMENT, "--cwd %s",
 			a->cwd ? a->cwd : ".");
+		free(roots);
 		return cli_fail(&e);
 	}
 	if (a->value_in_argv && !c->quiet)
@@ -247,8 +274,10 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 		      "processes and in the shell's history; --env KEY and "
 		      "--env-file cannot\n",
 		      stderr);
-	admin_source_t *s = add(c, a, argv[0], argc - 1, argv + 1, cwd, &e);
+	admin_source_t *s =
+		add(c, a, argv[0], argc - 1, argv + 1, cwd, roots, &e);
 	free(cwd);
+	free(roots);
 	if (!s)
 		return cli_fail(&e);
 	if (c->json)
@@ -259,30 +288,32 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 	return CLI_OK;
 }
 
-static const struct option options[] = {
-	{"env", required_argument, NULL, OPTION_ENV},
-	{"env-file", required_argument, NULL, OPTION_ENV_FILE},
-	{"cwd", required_argument, NULL, OPTION_CWD},
+static const struct cli_option options[] = {
+	{"env", "KEY", "KEY with its value in this environment", NULL,
+	 OPTION_ENV},
+	{"env", "K=V", "K with this value; visible to others in argv", NULL,
+	 OPTION_ENV},
+	{"env-file", "F", "lines KEY=VALUE", "@files", OPTION_ENV_FILE},
+	{"cwd", "DIR", "where it starts; here when not given", "@dirs",
+	 OPTION_CWD},
+	{"interactive", "WHEN", "auto, always or never: may it ask clients",
+	 "auto always never", OPTION_INTERACTIVE},
+	{"roots", "R", "none, client, or a directory; may be repeated",
+	 "none client", OPTION_ROOTS},
 	{0},
 };
 
 const struct command cmd_source_add = {
 	.name = "source add",
-	.usage = "NAME [--env KEY|K=V]... [--env-file F] [--cwd DIR] -- "
-		 "COMMAND ARG...",
+	.usage = "NAME [OPTION]... -- COMMAND ARG...",
 	.help = "Keep a tool server that speaks MCP on stdin and stdout",
 	.more = "NAME is up to 24 of a-z, 0-9, _ and -, and becomes the "
 		"prefix of its tools.\n"
 		"The server gets PATH, HOME, USER, LOGNAME, SHELL, LANG, TZ, "
 		"LC_ALL, LC_CTYPE,\n"
 		"TMPDIR and NVM_DIR as they are now, and what is named "
-		"here:\n"
-		"      --env KEY       KEY with its value in this environment\n"
-		"      --env K=V       K with this value; visible to others in "
-		"argv\n"
-		"      --env-file F    lines KEY=VALUE\n"
-		"      --cwd DIR       where it starts; here when not given\n"
-		"Values are stored encrypted.\n",
+		"here.  Values are stored\n"
+		"encrypted.\n",
 	.options = options,
 	.option = option,
 	.own_bytes = sizeof(struct add),

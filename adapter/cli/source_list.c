@@ -36,8 +36,9 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 		char tools[16];
 
 		snprintf(tools, sizeof(tools), "%" PRIu32, s->tools);
-		table_row(t, s->name, cli_source_state(s->state), tools,
-			  command);
+		table_row(t, s->name,
+			  s->enabled ? cli_source_state(s->state) : "disabled",
+			  tools, command);
 		free(command);
 	}
 	table_print(t);

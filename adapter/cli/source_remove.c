@@ -31,6 +31,7 @@ const struct command cmd_source_remove = {
 	.name = "source remove",
 	.usage = "NAME",
 	.help = "End a tool server and forget it",
+	.operands = "@sources",
 	.least = 1,
 	.most = 1,
 	.run = run,

@@ -27,6 +27,10 @@ static int print_source(const admin_source_t *s)
 	if (*s->server_name)
 		printf("server      %s %s, MCP %s\n", s->server_name,
 		       s->server_version, s->revision);
+	if (!s->builtin)
+		printf("settings    %s, interactive %s, roots %.*s\n",
+		       s->enabled ? "enabled" : "disabled", s->interactive,
+		       (int)s->roots.len, (const char *)s->roots.data);
 	printf("restarts    %" PRIu32 "\n", s->restarts);
 	printf("in flight   %" PRIu32 "\n", s->requests_in_flight);
 	if (*s->last_error)
@@ -62,6 +66,7 @@ const struct command cmd_source_show = {
 	.name = "source show",
 	.usage = "NAME",
 	.help = "Show one tool server, and why it last failed",
+	.operands = "@sources",
 	.least = 1,
 	.most = 1,
 	.run = run,

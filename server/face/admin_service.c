@@ -9,6 +9,7 @@
 #include "proto/list.h"
 #include "proto/mem.h"
 #include "proto/protobuf.h"
+#include "server/face/admin_internal.h"
 #include "server/face/admin_offer.h"
 #include "server/face/admin_view.h"
 #include "server/face/call.h"
@@ -20,111 +21,11 @@
 /* An AddSource carries a whole environment. */
 enum { REQUEST_BYTES = 4 * 1024 * 1024 };
 
-struct admin {
-	struct router *router;
-	struct sessions *sessions;
-	const struct admin_events *events;
-	void *owner;
-	struct arena arena;
-	struct list waits; /* of struct wait */
-};
-
-/* A call whose answer takes time.  Owned by admin, in its list, until what it
- * waits for has come; the call may be gone before that. */
-struct wait {
-	struct admin *admin;
-	struct list link;
-	struct call *call; /* NULL: the client has gone */
-	/* Settles the call. */
-	struct fate *(*answer)(struct wait *w);
-	char *name;
-	char *source;
-	bool listed;	   /* waits for the tools, and can be forgotten */
-	struct fate *fate; /* settled before it had to wait */
-	bool waiting;
-};
-
-/* --- waiting -------------------------------------------------------------- */
-
-static struct wait *wait_new(struct admin *a, struct call *c,
-			     struct fate *(*answer)(struct wait *w),
-			     const char *name, const char *source)
-{
-	struct wait *w = mem_zalloc(sizeof(*w));
-
-	w->admin = a;
-	w->call = c;
-	w->answer = answer;
-	w->name = mem_text(name);
-	w->source = mem_text(source);
-	list_append(&a->waits, &w->link);
-	return w;
-}
-
-static void wait_free(struct wait *w)
-{
-	list_remove(&w->link);
-	free(w->name);
-	free(w->source);
-	free(w);
-}
-
-static void on_wait_closed(void *owner)
-{
-	struct wait *w = owner;
-
-	w->call = NULL;
-	/* The store's answer cannot be called off; the router's can. */
-	if (!w->listed)
-		return;
-	router_forget_listed(w->admin->router, w);
-	wait_free(w);
-}
-
-static const struct call_events wait_events = {.closed = on_wait_closed};
-
-/* What it waited for has come, perhaps at once. */
-static void on_done(void *owner, const struct err *why)
-{
-	struct wait *w = owner;
-
-	if (w->call)
-		w->fate = why ? call_fail(w->call, why) : w->answer(w);
-	if (w->waiting)
-		wait_free(w);
-}
-
-static void on_listed(void *owner)
-{
-	on_done(owner, NULL);
-}
-
-/* The work has begun. */
-static struct fate *wait_begin(struct wait *w)
-{
-	struct fate *fate = w->fate;
-
-	if (!fate) {
-		w->waiting = true;
-		return call_later(w->call, &wait_events, w);
-	}
-	wait_free(w);
-	return fate;
-}
-
-static struct fate *wait_listed(struct wait *w)
-{
-	w->listed = true;
-	router_when_listed(w->admin->router, on_listed, w);
-	return wait_begin(w);
-}
-
 /* --- requests ------------------------------------------------------------- */
 
-/* A request; it lives until the next is unpacked. */
-static const void *unpack(struct admin *a,
-			  const ProtobufCMessageDescriptor *type,
-			  struct slice request, struct err *e)
+const void *admin_unpack(struct admin *a,
+			 const ProtobufCMessageDescriptor *type,
+			 struct slice request, struct err *e)
 {
 	arena_reset(&a->arena);
 	return protobuf_unpack(&a->arena, type, request, e);
@@ -191,8 +92,8 @@ static struct fate *on_drain(void *service, struct call *c,
 
 	executor__admin__v1__drain_response__init(&r);
 	const Executor__Admin__V1__DrainRequest *asked =
-		unpack(a, &executor__admin__v1__drain_request__descriptor,
-		       request, &e);
+		admin_unpack(a, &executor__admin__v1__drain_request__descriptor,
+			     request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	r.pid = getpid();
@@ -219,7 +120,7 @@ static struct fate *on_list_sources(void *service, struct call *c,
 	return fate;
 }
 
-static struct fate *fail_no_source(struct call *c, const char *name)
+struct fate *admin_no_source(struct call *c, const char *name)
 {
 	struct err e;
 
@@ -236,14 +137,14 @@ static struct fate *on_get_source(void *service, struct call *c,
 	struct err e;
 
 	executor__admin__v1__get_source_response__init(&r);
-	const Executor__Admin__V1__GetSourceRequest *asked =
-		unpack(a, &executor__admin__v1__get_source_request__descriptor,
-		       request, &e);
+	const Executor__Admin__V1__GetSourceRequest *asked = admin_unpack(
+		a, &executor__admin__v1__get_source_request__descriptor,
+		request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	const struct source *s = router_source(a->router, asked->name);
 	if (!s)
-		return fail_no_source(c, asked->name);
+		return admin_no_source(c, asked->name);
 	view_init(&v);
 	r.source = view_source(&v, s);
 	struct fate *fate = call_reply(c, &r.base);
@@ -259,7 +160,7 @@ static struct fate *answer_added(struct wait *w)
 
 	executor__admin__v1__add_source_response__init(&r);
 	if (!s) /* removed again by someone quicker */
-		return fail_no_source(w->call, w->name);
+		return admin_no_source(w->call, w->name);
 	view_init(&v);
 	r.source = view_source(&v, s);
 	struct fate *fate = call_reply(w->call, &r.base);
@@ -276,16 +177,16 @@ static struct fate *on_add_source(void *service, struct call *c,
 	struct view v;
 	struct err e;
 
-	const Executor__Admin__V1__AddSourceRequest *asked =
-		unpack(a, &executor__admin__v1__add_source_request__descriptor,
-		       request, &e);
+	const Executor__Admin__V1__AddSourceRequest *asked = admin_unpack(
+		a, &executor__admin__v1__add_source_request__descriptor,
+		request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	view_init(&v);
 	if (offer_read(asked, &v, &stored, &e)) {
 		struct wait *w = wait_new(a, c, answer_added, stored.name, "");
 
-		router_source_add(a->router, &stored, on_done, w);
+		router_source_add(a->router, &stored, wait_done, w);
 		fate = wait_begin(w);
 	} else {
 		fate = call_fail(c, &e);
@@ -302,7 +203,7 @@ static struct fate *answer_set(struct wait *w)
 
 	executor__admin__v1__set_source_response__init(&r);
 	if (!s) /* removed meanwhile */
-		return fail_no_source(w->call, w->name);
+		return admin_no_source(w->call, w->name);
 	view_init(&v);
 	r.source = view_source(&v, s);
 	struct fate *fate = call_reply(w->call, &r.base);
@@ -319,16 +220,16 @@ static struct fate *on_set_source(void *service, struct call *c,
 	struct view v;
 	struct err e;
 
-	const Executor__Admin__V1__SetSourceRequest *asked =
-		unpack(a, &executor__admin__v1__set_source_request__descriptor,
-		       request, &e);
+	const Executor__Admin__V1__SetSourceRequest *asked = admin_unpack(
+		a, &executor__admin__v1__set_source_request__descriptor,
+		request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	view_init(&v);
 	if (offer_read_change(asked, &v, &change, &e)) {
 		struct wait *w = wait_new(a, c, answer_set, asked->name, "");
 
-		router_source_set(a->router, w->name, &change, on_done, w);
+		router_source_set(a->router, w->name, &change, wait_done, w);
 		fate = wait_begin(w);
 	} else {
 		fate = call_fail(c, &e);
@@ -351,13 +252,13 @@ static struct fate *on_remove_source(void *service, struct call *c,
 	struct admin *a = service;
 	struct err e;
 
-	const Executor__Admin__V1__RemoveSourceRequest *asked = unpack(
+	const Executor__Admin__V1__RemoveSourceRequest *asked = admin_unpack(
 		a, &executor__admin__v1__remove_source_request__descriptor,
 		request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	struct wait *w = wait_new(a, c, answer_removed, asked->name, "");
-	router_source_remove(a->router, w->name, on_done, w);
+	router_source_remove(a->router, w->name, wait_done, w);
 	return wait_begin(w);
 }
 
@@ -383,14 +284,14 @@ static struct fate *on_list_tools(void *service, struct call *c,
 	struct admin *a = service;
 	struct err e;
 
-	const Executor__Admin__V1__ListToolsRequest *asked =
-		unpack(a, &executor__admin__v1__list_tools_request__descriptor,
-		       request, &e);
+	const Executor__Admin__V1__ListToolsRequest *asked = admin_unpack(
+		a, &executor__admin__v1__list_tools_request__descriptor,
+		request, &e);
 	if (!asked)
 		return call_fail(c, &e);
 	if (!knows_source(a, asked->source))
-		return fail_no_source(c, asked->source);
-	return wait_listed(wait_new(a, c, answer_tools, "", asked->source));
+		return admin_no_source(c, asked->source);
+	return wait_for_lists(wait_new(a, c, answer_tools, "", asked->source));
 }
 
 static const struct catalogue_tool *find_tool(const struct wait *w)
@@ -429,17 +330,17 @@ static struct fate *on_get_tool(void *service, struct call *c,
 	struct admin *a = service;
 	struct err e;
 
-	const Executor__Admin__V1__GetToolRequest *asked =
-		unpack(a, &executor__admin__v1__get_tool_request__descriptor,
-		       request, &e);
+	const Executor__Admin__V1__GetToolRequest *asked = admin_unpack(
+		a, &executor__admin__v1__get_tool_request__descriptor, request,
+		&e);
 	if (!asked)
 		return call_fail(c, &e);
 	if (!knows_source(a, asked->source))
-		return fail_no_source(c, asked->source);
+		return admin_no_source(c, asked->source);
 	struct wait *w =
 		wait_new(a, c, answer_tool, asked->name, asked->source);
 	if (!find_tool(w))
-		return wait_listed(w);
+		return wait_for_lists(w);
 	w->fate = answer_tool(w);
 	return wait_begin(w);
 }
@@ -456,16 +357,22 @@ static const struct method methods[] = {
 	{.name = "GetTool", .unary = on_get_tool},
 	{.name = "Drain", .unary = on_drain},
 	{.name = "SetSource", .unary = on_set_source},
+	{.name = "SearchTools", .unary = admin_search_tools},
+	{.name = "TestSource", .unary = admin_test_source},
+	{.name = "ListCalls", .unary = admin_list_calls},
+	{.name = "CheckSources", .unary = admin_check_sources},
+	{.name = "CheckStore", .unary = admin_check_store},
 };
 
 struct admin *admin_new(struct services *services, struct router *router,
-			struct sessions *sessions,
+			struct sessions *sessions, struct store *store,
 			const struct admin_events *events, void *owner)
 {
 	struct admin *a = mem_zalloc(sizeof(*a));
 
 	a->router = router;
 	a->sessions = sessions;
+	a->store = store;
 	a->events = events;
 	a->owner = owner;
 	list_init(&a->waits);

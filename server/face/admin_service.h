@@ -14,6 +14,7 @@ struct admin;
 struct router;
 struct services;
 struct sessions;
+struct store;
 
 /* What the daemon knows of itself; borrowed until it changes. */
 struct admin_facts {
@@ -38,7 +39,7 @@ struct admin_events {
 
 /* Adds itself to the table. */
 struct admin *admin_new(struct services *services, struct router *router,
-			struct sessions *sessions,
+			struct sessions *sessions, struct store *store,
 			const struct admin_events *events, void *owner);
 
 /* Every call has been closed already, and the store answers no more.  a may

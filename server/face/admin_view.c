@@ -153,11 +153,11 @@ view_sources(struct view *v, const struct router *r, size_t *count)
 	return list;
 }
 
-static uint64_t seconds_since(int64_t then_ms)
+uint64_t view_ms_since(int64_t then_ms)
 {
 	int64_t now_ms = clock_now_ms();
 
-	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) / 1000 : 0;
+	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) : 0;
 }
 
 static Executor__Admin__V1__SessionStatus *
@@ -172,7 +172,7 @@ view_session(struct view *v, const struct session_info *info)
 	to->client_version = view_text(v, info->client_version);
 	to->revision = view_text(v, info->revision);
 	to->attached = info->attached;
-	to->age_s = seconds_since(info->opened_ms);
+	to->age_s = view_ms_since(info->opened_ms) / 1000;
 	to->requests_in_flight = info->in_flight;
 	to->requests = info->requests;
 	return to;

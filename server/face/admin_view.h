@@ -8,6 +8,7 @@
 #define SERVER_FACE_ADMIN_VIEW_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "executor/admin/v1/admin.pb-c.h"
 #include "proto/list.h"
@@ -45,6 +46,9 @@ view_sessions(struct view *v, const struct sessions *all, size_t *count);
 Executor__Admin__V1__Tool **view_tools(struct view *v,
 				       const struct catalogue *c,
 				       const char *source, size_t *count);
+
+/* Milliseconds since a time of CLOCK_MONOTONIC. */
+uint64_t view_ms_since(int64_t then_ms);
 
 /* Release all that was made. */
 void view_finish(struct view *v);

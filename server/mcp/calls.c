@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/buf.h"
+#include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/mem.h"
@@ -20,6 +21,9 @@ struct call {
 	struct reply_to to;    /* to.id is ours */
 	struct slice token;    /* raw and ours; empty: no progress is wanted */
 	bool wrapped;	       /* the tool's catalogue_tool.wrapped */
+	struct slice method;   /* ours, for whoever looks, as is name */
+	struct slice name;
+	int64_t started_ms;
 };
 
 static struct slice slice_copy(struct slice s)
@@ -45,6 +49,8 @@ static void free_call(struct call *c)
 {
 	slice_free(c->to.id);
 	slice_free(c->token);
+	slice_free(c->method);
+	slice_free(c->name);
 	free(c);
 }
 
@@ -176,6 +182,9 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	c->to = (struct reply_to){session, slice_copy(m->id)};
 	c->token = slice_copy(target->token);
 	c->wrapped = tool->wrapped;
+	c->method = slice_copy(m->method);
+	c->name = slice_copy(tool->name);
+	c->started_ms = clock_now_ms();
 	list_append(&at->calls, &c->in_source);
 	list_append(&r->calls, &c->in_router);
 	r->in_flight++;
@@ -232,6 +241,25 @@ uint64_t call_sole_session(struct routed *at, bool *several)
 		sole = session;
 	}
 	return sole;
+}
+
+void router_calls(const struct router *r,
+		  void (*row)(void *owner, const struct router_call *call),
+		  void *owner)
+{
+	for (const struct list *i = r->calls.next; i != &r->calls;
+	     i = i->next) {
+		const struct call *c = LIST_ITEM((struct list *)(uintptr_t)i,
+						 struct call, in_router);
+
+		row(owner, &(struct router_call){
+				   .session = c->to.session,
+				   .method = c->method,
+				   .source = source_name(c->at->source),
+				   .name = c->name,
+				   .started_ms = c->started_ms,
+			   });
+	}
 }
 
 void call_drop_all(struct router *r)

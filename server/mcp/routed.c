@@ -14,6 +14,7 @@
 #include "server/mcp/builtin_hub.h"
 #include "server/mcp/lists.h"
 #include "server/mcp/routing.h"
+#include "server/mcp/trials.h"
 #include "server/store/store.h"
 
 /* --- tools ---------------------------------------------------------------- */
@@ -96,6 +97,7 @@ static void on_tools(void *owner, struct source *s)
 	at->restarts = info.restarts;
 	if (!info.builtin)
 		keep_tools(at);
+	trials_settle(at, NULL);
 	lists_check(r);
 }
 
@@ -105,10 +107,10 @@ static void on_failed(void *owner, struct source *s, const struct err *why)
 	struct routed *at = owner;
 
 	(void)s;
-	(void)why;
 	if (at->gone)
 		return;
 	at->settled = true;
+	trials_settle(at, why);
 	lists_check(at->router);
 }
 

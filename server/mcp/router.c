@@ -15,6 +15,7 @@
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/sessions.h"
+#include "server/mcp/trials.h"
 #include "server/upstream/children.h"
 
 enum {
@@ -381,6 +382,7 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 	list_init(&r->calls);
 	list_init(&r->parked);
 	list_init(&r->waiters);
+	list_init(&r->trials);
 	ev_timer_init(&r->changed, on_changed, 0.0, 0.0);
 	r->changed.data = r;
 	return r;
@@ -412,6 +414,7 @@ void router_free(struct router *r)
 		return;
 	call_drop_all(r);
 	lists_drop_all(r);
+	trials_drop_all(r);
 	assert(r->in_flight == 0);
 	ev_timer_stop(r->loop, &r->changed);
 	router_free_sources(r);

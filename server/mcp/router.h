@@ -92,6 +92,26 @@ void router_source_set(struct router *r, const char *name,
 		       void (*done)(void *owner, const struct err *why),
 		       void *owner);
 
+/* Start it, also while it rests, and read what it has; done when that is
+ * known, or why it will not be. */
+void router_source_test(struct router *r, const char *name,
+			void (*done)(void *owner, const struct err *why),
+			void *owner);
+/* The owner of a router_source_test() is gone. */
+void router_forget_test(struct router *r, void *owner);
+
+/* Requests that sources work on, in the order in which they came. */
+struct router_call {
+	uint64_t session; /* its number */
+	struct slice method;
+	const char *source;
+	struct slice name;  /* the source's own; empty for none */
+	int64_t started_ms; /* CLOCK_MONOTONIC */
+};
+void router_calls(const struct router *r,
+		  void (*row)(void *owner, const struct router_call *call),
+		  void *owner);
+
 /* NULL when there is none. */
 struct source *router_source(const struct router *r, const char *name);
 /* In their order: *at starts at 0; NULL at the end. */

@@ -10,6 +10,7 @@
 #include "server/mcp/lists.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/settings.h"
+#include "server/mcp/trials.h"
 #include "server/store/store.h"
 
 enum {
@@ -275,6 +276,15 @@ static bool check_there(const struct router *r, const char *name, struct err *e)
 	return true;
 }
 
+static void end_trials(struct routed *at, const char *what)
+{
+	struct err e;
+
+	err_set(&e, ERR_CANCELLED, "the source \"%s\" was %s meanwhile",
+		source_name(at->source), what);
+	trials_settle(at, &e);
+}
+
 /* Its tools are in no list any more; their names stay its own. */
 static void turn_off(struct routed *at)
 {
@@ -284,6 +294,7 @@ static void turn_off(struct routed *at)
 	catalogue_set(r->catalogue, source_name(at->source), NULL, 0);
 	router_changed(r);
 	at->settled = true;
+	end_trials(at, "disabled");
 	source_stop(at->source);
 	lists_check(r);
 }
@@ -352,6 +363,7 @@ static void let_go(struct routed *at, struct order *o)
 		(r->source_count - i) * sizeof(*r->sources));
 	catalogue_forget(r->catalogue, source_name(at->source));
 	router_changed(r);
+	end_trials(at, "removed");
 	at->gone = o->done;
 	at->gone_owner = o->owner;
 	list_append(&r->leaving, &at->link);

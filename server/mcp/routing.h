@@ -53,6 +53,7 @@ struct router {
 	struct list calls;	 /* struct call, in flight in any source */
 	struct list parked;	 /* requests that wait for the first list */
 	struct list waiters;	 /* whoever waits for it */
+	struct list trials;	 /* whoever waits for one source */
 	struct ev_timer changed; /* runs while list_changed is to be told */
 
 	int level; /* sources were told this mcp_level; -1: none */

@@ -175,6 +175,8 @@ struct session_info {
 /* Walk: *at starts at 0; false at the end.  Single requests are left out. */
 bool sessions_next(const struct sessions *all, size_t *at,
 		   struct session_info *info);
+/* One of them; its id is zeroes when it is a single request. */
+void session_describe(const struct session *s, struct session_info *info);
 size_t sessions_count(const struct sessions *all);
 
 /* all may be NULL; no stream may be attached any more. */

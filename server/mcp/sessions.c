@@ -227,14 +227,8 @@ void sessions_broadcast(struct sessions *all, struct slice json, bool droppable,
 	}
 }
 
-bool sessions_next(const struct sessions *all, size_t *at,
-		   struct session_info *info)
+void session_describe(const struct session *s, struct session_info *info)
 {
-	struct map_entry *entry = map_next(&all->by_id, at);
-
-	if (!entry)
-		return false;
-	const struct session *s = entry->value;
 	*info = (struct session_info){
 		.id = s->id,
 		.client_name = s->client_name,
@@ -245,6 +239,16 @@ bool sessions_next(const struct sessions *all, size_t *at,
 		.in_flight = (unsigned)s->by_id.count,
 		.requests = s->requests,
 	};
+}
+
+bool sessions_next(const struct sessions *all, size_t *at,
+		   struct session_info *info)
+{
+	struct map_entry *entry = map_next(&all->by_id, at);
+
+	if (!entry)
+		return false;
+	session_describe(entry->value, info);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include "proto/mem.h"
 #include "server/mcp/forward.h"
 #include "server/store/store.h"
+#include "server/upstream/child.h"
 
 enum {
 	WAITING_BYTES = 64 << 20,
@@ -83,6 +84,26 @@ void source_refresh(struct source *s)
 	if (s->state == SOURCE_READY && !leg_listing(s->leg))
 		s->list_at = 0;
 	source_set_alarm(s);
+}
+
+void source_retry(struct source *s)
+{
+	s->backoff.until = 0;
+	source_refresh(s);
+}
+
+bool source_check(const struct source *s, struct buf *program, struct err *e)
+{
+	struct process_options process = recipe_process(&s->recipe);
+
+	return s->functions || child_find(
+				       &(struct child_options){
+					       .name = process.name,
+					       .command = process.command,
+					       .env = process.env,
+					       .cwd = process.cwd,
+				       },
+				       program, e);
 }
 
 /* May another request wait for the start? */

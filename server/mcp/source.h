@@ -24,6 +24,7 @@
 #include "proto/jsonrpc.h"
 #include "server/upstream/builtin.h"
 
+struct buf;
 struct children;
 struct err;
 struct ev_loop;
@@ -121,6 +122,13 @@ void source_share(struct source *s, const struct source_shared *shared);
 /* Read the tools, starting it if need be.  .tools or .failed follows; asking
  * again meanwhile asks once. */
 void source_refresh(struct source *s);
+
+/* The same at once, also while it rests. */
+void source_retry(struct source *s);
+
+/* Would it start?  Appends the path of its program, with a NUL; nothing for
+ * the built-in one.  ERR_SOURCE_DOWN says what is missing. */
+bool source_check(const struct source *s, struct buf *program, struct err *e);
 
 /* Forward a request.  Returns its number (not 0), by which it can be
  * cancelled; 0 with *e set when it is refused (ERR_OVERLOADED, ERR_SOURCE_DOWN

@@ -45,6 +45,12 @@ struct store *store_open(struct ev_loop *loop, const char *data_dir,
 uint64_t store_begin_epoch(struct store *s, const unsigned char *instance,
 			   struct err *e);
 
+/* Read the database through; ERR_STORE says what is wrong with it. */
+void store_check(struct store *s, store_done_fn *done, void *owner);
+
+/* Of the schema. */
+int store_version(void);
+
 /* What was queued to be written is committed first, in silence: those who
  * asked may be gone already.  s may be NULL. */
 void store_close(struct store *s);

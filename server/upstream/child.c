@@ -121,6 +121,21 @@ static bool find_program(const struct child_options *o, struct buf *program,
 		       o->name);
 }
 
+bool child_find(const struct child_options *o, struct buf *program,
+		struct err *e)
+{
+	struct stat st;
+
+	if (stat(o->cwd, &st) == 0 && !S_ISDIR(st.st_mode))
+		errno = ENOTDIR;
+	else if (access(o->cwd, X_OK) == 0)
+		return find_program(o, program, e);
+	return err_sys(e, ERR_SOURCE_DOWN,
+		       "cannot start source %s: cannot enter its directory "
+		       "%.200s",
+		       o->name, o->cwd);
+}
+
 static void close_pipes(int pipes[PIPE_COUNT][2])
 {
 	for (int i = 0; i < PIPE_COUNT; i++) {

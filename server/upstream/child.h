@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct buf;
 struct err;
 
 struct child_options {
@@ -31,6 +32,11 @@ struct child {
 	int stdout_fd;
 	int stderr_fd;
 };
+
+/* Would it start?  Appends the path of the program, with a NUL; ERR_SOURCE_DOWN
+ * as child_start(). */
+bool child_find(const struct child_options *options, struct buf *program,
+		struct err *e);
 
 /* Start the command.  Returns when it runs or could not be executed, as
  * posix_spawn(3) does: the wait is that of an execve(2).  ERR_SOURCE_DOWN

@@ -1,0 +1,87 @@
+#include "server/mcp/trials.h"
+
+#include <stdlib.h>
+
+#include "proto/err.h"
+#include "proto/mem.h"
+#include "server/mcp/routing.h"
+
+/* Owned by the router, in router->trials. */
+struct trial {
+	struct list link;
+	struct routed *at; /* settled before it goes */
+	void (*done)(void *owner, const struct err *why);
+	void *owner;
+};
+
+static void free_trial(struct trial *t)
+{
+	list_remove(&t->link);
+	free(t);
+}
+
+void router_source_test(struct router *r, const char *name,
+			void (*done)(void *owner, const struct err *why),
+			void *owner)
+{
+	struct routed *at = router_routed(r, name);
+	struct err e = {0};
+
+	if (!at)
+		err_set(&e, ERR_NOT_FOUND, "there is no source \"%.40s\"",
+			name);
+	else if (routed_disabled(at))
+		err_set(&e, ERR_SOURCE_DISABLED,
+			"the source \"%s\" is disabled; executor source "
+			"enable %s",
+			name, name);
+	else if (r->stopping)
+		err_set(&e, ERR_DRAINING, "the daemon is about to stop");
+	if (e.reason != ERR_NONE) {
+		done(owner, &e);
+		return;
+	}
+	struct trial *t = mem_zalloc(sizeof(*t));
+	t->at = at;
+	t->done = done;
+	t->owner = owner;
+	list_append(&r->trials, &t->link);
+	source_retry(at->source);
+}
+
+void router_forget_test(struct router *r, void *owner)
+{
+	struct list *next;
+
+	for (struct list *i = r->trials.next; i != &r->trials; i = next) {
+		struct trial *t = LIST_ITEM(i, struct trial, link);
+
+		next = i->next;
+		if (t->owner == owner)
+			free_trial(t);
+	}
+}
+
+void trials_settle(struct routed *at, const struct err *why)
+{
+	struct router *r = at->router;
+	struct list *next;
+
+	for (struct list *i = r->trials.next; i != &r->trials; i = next) {
+		struct trial *t = LIST_ITEM(i, struct trial, link);
+
+		next = i->next;
+		if (t->at != at)
+			continue;
+		void (*done)(void *owner, const struct err *e) = t->done;
+		void *owner = t->owner;
+		free_trial(t);
+		done(owner, why);
+	}
+}
+
+void trials_drop_all(struct router *r)
+{
+	while (!list_empty(&r->trials))
+		free_trial(LIST_ITEM(list_pop(&r->trials), struct trial, link));
+}

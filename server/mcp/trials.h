@@ -1,0 +1,20 @@
+/*
+ * trials: who waits for one source to be started and asked what it has.
+ *
+ * Part of the router: router_source_test() begins a trial, and what the source
+ * says next of its tools, or its end, settles it.
+ */
+#ifndef SERVER_MCP_TRIALS_H
+#define SERVER_MCP_TRIALS_H
+
+struct err;
+struct routed;
+struct router;
+
+/* It has told what it has (why is NULL), or it will not. */
+void trials_settle(struct routed *at, const struct err *why);
+
+/* Forget everybody. */
+void trials_drop_all(struct router *r);
+
+#endif
