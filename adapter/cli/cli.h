@@ -141,6 +141,10 @@ int cli_print_tools(const struct cli *c, admin_tool_t *const *tools, size_t n);
 char *cli_roots(const char *const *given, size_t n, struct err *e);
 
 const char *cli_source_state(Executor__Admin__V1__Source__State state);
+enum { CLI_MEMORY_BYTES = 32 };
+
+/* "45 MiB", or nothing when it is not known. */
+void cli_source_memory(char to[CLI_MEMORY_BYTES], const admin_source_t *s);
 struct cJSON *cli_source_json(const admin_source_t *s);
 /* The command as a person would type it; the caller frees. */
 char *cli_source_command(const admin_source_t *s);

@@ -171,6 +171,10 @@ struct cJSON *cli_source_json(const admin_source_t *s)
 	cJSON_AddBoolToObject(o, "enabled", s->enabled);
 	cJSON_AddStringToObject(o, "interactive", s->interactive);
 	add_roots(o, s->roots);
+	cJSON_AddNumberToObject(o, "rss_bytes", (double)s->rss_bytes);
+	struct cJSON *tail = cJSON_AddArrayToObject(o, "stderr");
+	for (size_t i = 0; i < s->n_stderr_tail; i++)
+		add_bytes(tail, s->stderr_tail[i]);
 	return o;
 }
 
@@ -182,6 +186,14 @@ static bool is_plain_word(const char *word, size_t len)
 		"0123456789_@%+=:,./-";
 
 	return len > 0 && strspn(word, plain) >= len;
+}
+
+void cli_source_memory(char to[CLI_MEMORY_BYTES], const admin_source_t *s)
+{
+	to[0] = '\0';
+	if (s->rss_bytes > 0)
+		snprintf(to, CLI_MEMORY_BYTES, "%llu MiB",
+			 (unsigned long long)s->rss_bytes >> 20);
 }
 
 char *cli_source_command(const admin_source_t *s)

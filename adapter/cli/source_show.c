@@ -6,10 +6,22 @@
 #include "adapter/cli/cli.h"
 #include "proto/mem.h"
 
+static void print_stderr(const admin_source_t *s)
+{
+	for (size_t i = 0; i < s->n_stderr_tail; i++) {
+		char *line = cli_plain((const char *)s->stderr_tail[i].data,
+				       s->stderr_tail[i].len);
+
+		printf("%s  %s\n", i == 0 ? "its stderr" : "          ", line);
+		free(line);
+	}
+}
+
 static int print_source(const admin_source_t *s)
 {
 	char *command = cli_source_command(s);
 	char *cwd = mem_ntext((const char *)s->cwd.data, s->cwd.len);
+	char memory[CLI_MEMORY_BYTES];
 
 	printf("name        %s\n", s->name);
 	printf("state       %s\n", cli_source_state(s->state));
@@ -23,6 +35,9 @@ static int print_source(const admin_source_t *s)
 	}
 	if (s->pid)
 		printf("pid         %" PRId64 "\n", s->pid);
+	cli_source_memory(memory, s);
+	if (*memory)
+		printf("memory      %s\n", memory);
 	printf("tools       %" PRIu32 "\n", s->tools);
 	if (*s->server_name)
 		printf("server      %s %s, MCP %s\n", s->server_name,
@@ -35,6 +50,7 @@ static int print_source(const admin_source_t *s)
 	printf("in flight   %" PRIu32 "\n", s->requests_in_flight);
 	if (*s->last_error)
 		printf("last error  %s\n", s->last_error);
+	print_stderr(s);
 	free(command);
 	free(cwd);
 	return CLI_OK;

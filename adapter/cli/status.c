@@ -81,18 +81,27 @@ static struct cJSON *status_json(const admin_status_t *s)
 	return o;
 }
 
+static bool is_down(const admin_source_t *s)
+{
+	return s->state == EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_RESTING ||
+	       s->state == EXECUTOR__ADMIN__V1__SOURCE__STATE__STATE_FAILED;
+}
+
 static void print_sources(const admin_status_t *s)
 {
-	struct table *t = table_new(4);
+	struct table *t = table_new(6);
 
 	for (size_t i = 0; i < s->n_sources; i++) {
 		const admin_source_t *source = s->sources[i];
 		char tools[32];
+		char memory[CLI_MEMORY_BYTES];
 
 		snprintf(tools, sizeof(tools), "%" PRIu32 " tools",
 			 source->tools);
+		cli_source_memory(memory, source);
 		table_row(t, "          ", source->name,
-			  cli_source_state(source->state), tools);
+			  cli_source_state(source->state), tools, memory,
+			  is_down(source) ? source->last_error : "");
 	}
 	table_print(t);
 }

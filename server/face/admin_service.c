@@ -147,6 +147,7 @@ static struct fate *on_get_source(void *service, struct call *c,
 		return admin_no_source(c, asked->name);
 	view_init(&v);
 	r.source = view_source(&v, s);
+	view_stderr(&v, r.source, s);
 	struct fate *fate = call_reply(c, &r.base);
 	view_finish(&v);
 	return fate;

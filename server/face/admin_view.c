@@ -12,6 +12,10 @@
 #include "server/mcp/router.h"
 #include "server/mcp/session.h"
 #include "server/mcp/source.h"
+#include "server/upstream/logfile.h"
+
+/* What is shown of a source's stderr. */
+enum { TAIL_LINES = 3, TAIL_BYTES = 4096 };
 
 /* One allocation; what it is for follows it. */
 struct piece {
@@ -133,6 +137,37 @@ Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
 	to->roots = take_path(v, info.roots);
 	to->rss_bytes = info.rss_bytes;
 	return to;
+}
+
+void view_stderr(struct view *v, Executor__Admin__V1__Source *to,
+		 const struct source *s)
+{
+	struct source_info info = {0};
+	char text[TAIL_BYTES];
+
+	source_info(s, &info);
+	size_t end = info.log_path
+			     ? logfile_tail(info.log_path, text, sizeof(text))
+			     : 0;
+	to->stderr_tail = view_take(v, TAIL_LINES * sizeof(*to->stderr_tail));
+	/* From the last line to the first, and then in order. */
+	while (end > 0 && to->n_stderr_tail < TAIL_LINES) {
+		size_t start = --end;
+
+		if (text[end] != '\n')
+			end++;
+		while (start > 0 && text[start - 1] != '\n')
+			start--;
+		struct slice line = {text + start, end - start};
+		end = start;
+		if (line.len == 0)
+			continue;
+		memmove(to->stderr_tail + 1, to->stderr_tail,
+			to->n_stderr_tail * sizeof(*to->stderr_tail));
+		line.ptr = view_bytes(v, line);
+		to->stderr_tail[0] = protobuf_bytes(line);
+		to->n_stderr_tail++;
+	}
 }
 
 Executor__Admin__V1__Source **

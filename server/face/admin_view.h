@@ -32,6 +32,10 @@ void *view_take(struct view *v, size_t len);
 char *view_text(struct view *v, const char *text);
 char *view_bytes(struct view *v, struct slice bytes);
 
+/* Add the last lines of its stderr. */
+void view_stderr(struct view *v, Executor__Admin__V1__Source *to,
+		 const struct source *s);
+
 Executor__Admin__V1__Source *view_source(struct view *v,
 					 const struct source *s);
 Executor__Admin__V1__Tool *view_tool(struct view *v,

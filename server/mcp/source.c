@@ -178,16 +178,6 @@ void source_stop(struct source *s)
 	source_set_alarm(s);
 }
 
-/* What waits goes on waiting, for the next start. */
-void source_restart(struct source *s)
-{
-	s->backoff = (struct backoff){0};
-	s->list_wanted = true;
-	if (s->state == SOURCE_STARTING || s->state == SOURCE_READY)
-		source_begin_stop(s, NULL);
-	source_set_alarm(s);
-}
-
 void source_set(struct source *s, const struct stored_change *change)
 {
 	recipe_change(&s->recipe, change);

@@ -9,7 +9,7 @@
  *   STOPPED --request--> STARTING --initialized--> READY
  *   READY --idle--> STOPPING --> STOPPED
  *   STARTING, READY --end, error--> RESTING --timer--> STOPPED
- *   STARTING, READY --crash loop--> FAILED --timer, source_restart()--> STOPPED
+ *   STARTING, READY --crash loop--> FAILED --timer--> STOPPED
  *
  * Its memory is looked at while requests run, and once after the last: over
  * the limit it is stopped when idle, or at once when far over it.
@@ -153,10 +153,6 @@ void source_stop(struct source *s);
 /* Its settings were changed: of use from its next start on.  Disabling does
  * not stop it, and is the router's to obey. */
 void source_set(struct source *s, const struct stored_change *change);
-
-/* Forget its failures, end it if it runs (.fail for what was in flight), and
- * start it again. */
-void source_restart(struct source *s);
 
 const char *source_name(const struct source *s);
 enum source_state source_state(const struct source *s);

@@ -163,7 +163,7 @@ bool source_refuse(const struct source *s, double left, struct err *e)
 		return err_set(e, ERR_SOURCE_DOWN,
 			       "source %s keeps failing and is tried again in "
 			       "%.0f s, or at once after executor source "
-			       "restart %s: %s",
+			       "test %s: %s",
 			       s->recipe.name, ceil(left), s->recipe.name,
 			       s->last_error.text);
 	return err_set(e, ERR_SOURCE_DOWN,

@@ -33,6 +33,9 @@ void logfile_init(struct logfile *l, const char *path);
 /* now_s is any clock that does not go back, in whole seconds. */
 void logfile_write(struct logfile *l, struct slice bytes, int64_t now_s);
 
+/* The last bytes of the file at path, at most cap of them; how many. */
+size_t logfile_tail(const char *path, char *to, size_t cap);
+
 void logfile_finish(struct logfile *l);
 
 #endif

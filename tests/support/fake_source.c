@@ -4,6 +4,10 @@
  *   ignore-eof ignore-term   does not end when it should
  *   grandchild               starts a child that ignores TERM; its pid is
  *                            written to $GRANDCHILD
+ *   setsid                   that child leaves the group and the session
+ *   slow                     takes a moment to start, and writes "begin" and
+ *                            "end" of that to $STARTS
+ *   hog                      echo keeps as many MiB as its argument mb says
  *   garbage                  writes lines that are no messages
  *   mute                     never answers initialize
  *   wrong-version no-tools   answers initialize so
@@ -144,10 +148,25 @@ static void refuse(struct slice id, enum reason reason, const char *text)
 /* --- calls -----------------------------------------------------------------
  */
 
+/* More each time, and it stays. */
+static void take_memory(struct slice arguments)
+{
+	static char *kept;
+	static size_t len;
+	unsigned long long mib = 0;
+
+	json_u64(json_get(arguments, "mb"), &mib);
+	kept = realloc(kept, len + (mib << 20) + 1);
+	memset(kept + len, 'x', mib << 20);
+	len += mib << 20;
+}
+
 static void call_echo(const struct jsonrpc *m, struct slice arguments)
 {
 	struct buf result = {0};
 
+	if (is("hog"))
+		take_memory(arguments);
 	buf_append_text(&result, "{\"content\":[],\"structuredContent\":");
 	buf_append_slice(&result,
 			 arguments.len > 0 ? arguments : slice_of("{}"));
@@ -444,6 +463,8 @@ static void on_initialize(const struct jsonrpc *m)
 
 	if (is("mute"))
 		return;
+	if (is("slow"))
+		append_to("STARTS", slice_of("end"));
 	if (is("close-stdout")) {
 		close(STDOUT_FILENO);
 		return;
@@ -544,6 +565,8 @@ static void start_grandchild(void)
 
 	if (fork() == 0) {
 		signal(SIGTERM, SIG_IGN);
+		if (is("setsid"))
+			setsid();
 		snprintf(pid, sizeof(pid), "%d", (int)getpid());
 		append_to("GRANDCHILD", slice_of(pid));
 		for (;;)
@@ -558,6 +581,14 @@ static void flood(void)
 	memset(text, 'e', sizeof(text));
 	for (int i = 0; i < 48; i++)
 		write_all(STDERR_FILENO, text, sizeof(text));
+}
+
+static void start_slowly(void)
+{
+	struct timespec moment = {.tv_nsec = 250000000};
+
+	append_to("STARTS", slice_of("begin"));
+	nanosleep(&moment, NULL);
 }
 
 int main(int argc, char **argv)
@@ -575,6 +606,8 @@ int main(int argc, char **argv)
 		signal(SIGTERM, SIG_IGN);
 	if (is("grandchild"))
 		start_grandchild();
+	if (is("slow"))
+		start_slowly();
 	if (is("flood"))
 		flood();
 	lines_init(&lines, LINE_BYTES);
