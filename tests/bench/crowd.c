@@ -1,0 +1,276 @@
+/*
+ * crowd: many sessions of one daemon, opened straight on its socket.
+ *
+ * usage: crowd SOCKET COUNT
+ *
+ * Each says hello, initialize and ping.  When all have their answers "attached
+ * COUNT" is printed; at the end of stdin all say goodbye, and the program ends
+ * when the daemon has closed every stream.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/h2.h"
+#include "proto/link.h"
+#include "proto/log.h"
+#include "proto/mem.h"
+#include "proto/message.h"
+
+enum { STREAMS = 200, ANSWERS = 2 }; /* per connection; per session */
+
+/* One session.  Owned by the list of all. */
+struct visitor {
+	struct h2_stream *stream;
+	struct link *link;
+	unsigned answers;
+	bool leaving;
+};
+
+static struct ev_loop *loop;
+static struct visitor *visitors;
+static unsigned count;
+static unsigned attached;
+static unsigned closed;
+
+_Noreturn static void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "crowd: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void say(struct visitor *v, uint64_t sequence, const char *json)
+{
+	struct message *m = message_new(slice_of(json), false);
+
+	m->sequence = sequence;
+	link_send(v->link, m, 0);
+	message_unref(m);
+}
+
+/* --- events of a link ------------------------------------------------------
+ */
+
+static void on_envelope(void *owner, const envelope_t *e)
+{
+	struct visitor *v = owner;
+
+	if (e->body_case != EXECUTOR__MCP__V1__ENVELOPE__BODY_WELCOME)
+		fail("instead of a welcome", "a goodbye");
+	say(v, 1,
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\","
+	    "\"params\":{\"protocolVersion\":\"2025-11-25\","
+	    "\"capabilities\":{},\"clientInfo\":{\"name\":\"crowd\","
+	    "\"version\":\"1\"}}}");
+	say(v, 2, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}");
+}
+
+static void on_message(void *owner, uint64_t sequence, bool effect,
+		       struct slice json)
+{
+	struct visitor *v = owner;
+
+	(void)effect;
+	link_received(v->link, sequence);
+	if (!memmem(json.ptr, json.len, "\"result\"", 8))
+		fail("no result", "something else");
+	if (++v->answers != ANSWERS)
+		return;
+	if (++attached < count)
+		return;
+	printf("attached %u\n", count);
+	fflush(stdout);
+}
+
+static void on_acked(void *owner, uint64_t received)
+{
+	(void)owner;
+	(void)received;
+}
+
+static void on_broken(void *owner, const struct err *why)
+{
+	(void)owner;
+	fail("the stream", why->text);
+}
+
+static const struct link_events link_events = {
+	.envelope = on_envelope,
+	.message = on_message,
+	.acked = on_acked,
+	.broken = on_broken,
+};
+
+/* --- events of a stream and a connection -----------------------------------
+ */
+
+static void on_headers(void *owner, const struct h2_headers *h)
+{
+	(void)owner;
+	(void)h;
+}
+
+static void on_data(void *owner, struct slice bytes)
+{
+	link_on_data(((struct visitor *)owner)->link, bytes);
+}
+
+static void on_end(void *owner)
+{
+	(void)owner;
+}
+
+static void on_drained(void *owner)
+{
+	link_on_drained(((struct visitor *)owner)->link);
+}
+
+static void on_closed(void *owner, uint32_t error)
+{
+	struct visitor *v = owner;
+
+	(void)error;
+	if (!v->leaving)
+		fail("a stream", "closed too early");
+	link_free(v->link);
+	v->link = NULL;
+	v->stream = NULL;
+	if (++closed == count)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static const struct h2_stream_events stream_events = {
+	.headers = on_headers,
+	.data = on_data,
+	.end = on_end,
+	.drained = on_drained,
+	.closed = on_closed,
+};
+
+static void on_down(void *owner, const struct err *why)
+{
+	(void)owner;
+	if (closed < count)
+		fail("the connection", why->text);
+}
+
+static const struct h2_events events = {.down = on_down};
+
+/* --- coming and going ------------------------------------------------------
+ */
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		fail(path, "too long");
+	strcpy(a.sun_path, path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+		fail(path, strerror(errno));
+	return fd;
+}
+
+static void enter(struct visitor *v, struct h2 *h)
+{
+	static char version[] = "crowd";
+	const struct h2_header headers[] = {
+		{slice_of(":method"), slice_of("POST")},
+		{slice_of(":scheme"), slice_of("http")},
+		{slice_of(":path"),
+		 slice_of("/executor.mcp.v1.McpService/Session")},
+		{slice_of(":authority"), slice_of("localhost")},
+		{slice_of("te"), slice_of("trailers")},
+		{slice_of("content-type"), slice_of("application/grpc")},
+	};
+	unsigned char instance[ENVELOPE_ID_BYTES];
+	envelope_hello_t hello;
+	envelope_t envelope;
+	struct err e;
+
+	v->stream = h2_request(h, headers, sizeof(headers) / sizeof(*headers),
+			       &stream_events, v, &e);
+	if (!v->stream)
+		fail("a stream", e.text);
+	v->link = link_new(loop, v->stream, ENVELOPE_MESSAGE_BYTES,
+			   &link_events, v);
+	mem_random(instance, sizeof(instance));
+	executor__mcp__v1__envelope__init(&envelope);
+	executor__mcp__v1__hello__init(&hello);
+	hello.protocol_min = ENVELOPE_PROTOCOL_MIN;
+	hello.protocol_max = ENVELOPE_PROTOCOL_MAX;
+	hello.version = version;
+	hello.adapter_instance =
+		(ProtobufCBinaryData){sizeof(instance), instance};
+	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_HELLO;
+	envelope.hello = &hello;
+	link_send_envelope(v->link, &envelope);
+}
+
+static void leave(struct visitor *v)
+{
+	envelope_goodbye_t goodbye;
+	envelope_t envelope;
+
+	v->leaving = true;
+	executor__mcp__v1__envelope__init(&envelope);
+	executor__mcp__v1__goodbye__init(&goodbye);
+	goodbye.reason = EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_CLIENT_LEFT;
+	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE;
+	envelope.goodbye = &goodbye;
+	link_send_envelope(v->link, &envelope);
+	h2_end(v->stream);
+}
+
+static void on_stdin(struct ev_loop *l, ev_io *w, int revents)
+{
+	char byte;
+
+	(void)revents;
+	if (read(w->fd, &byte, 1) > 0)
+		return;
+	ev_io_stop(l, w);
+	for (unsigned i = 0; i < count; i++)
+		leave(&visitors[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct h2_limits limits = h2_limits_local();
+	struct ev_io input;
+
+	count = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+	if (count == 0) {
+		fputs("usage: crowd SOCKET COUNT\n", stderr);
+		return 2;
+	}
+	log_open(STDERR_FILENO, LOG_ODD);
+	loop = ev_default_loop(0);
+	visitors = mem_zalloc(count * sizeof(*visitors));
+	unsigned connections = (count + STREAMS - 1) / STREAMS;
+	struct h2 **all = mem_zalloc(connections * sizeof(struct h2 *));
+	for (unsigned i = 0; i < count; i++) {
+		struct h2 **h = &all[i / STREAMS];
+
+		if (!*h)
+			*h = h2_new_client(loop, connect_to(argv[1]), &limits,
+					   &events, NULL);
+		enter(&visitors[i], *h);
+	}
+	ev_io_init(&input, on_stdin, STDIN_FILENO, EV_READ);
+	ev_io_start(loop, &input);
+	ev_run(loop, 0);
+	for (unsigned i = 0; i < connections; i++)
+		h2_free(all[i]);
+	free(all);
+	free(visitors);
+	return 0;
+}
