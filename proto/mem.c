@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *must_have(void *p)
 {
@@ -70,4 +73,11 @@ void mem_random(void *to, size_t len)
 void mem_wipe(void *p, size_t len)
 {
 	explicit_bzero(p, len);
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

@@ -17,6 +17,7 @@ struct peers {
 	struct list list; /* of struct peer */
 	size_t count;
 	uint64_t next;
+	size_t gone; /* since memory was given back */
 };
 
 /* Owned by peers, in its list. */
@@ -29,10 +30,18 @@ struct peer {
 
 static void forget(struct peer *p)
 {
+	struct peers *all = p->all;
+
 	list_remove(&p->link);
-	p->all->count--;
+	all->count--;
 	h2_free(p->h2);
 	free(p);
+	/* After a crowd the heap is mostly holes; each of many that leave pays
+	 * for as many as stay. */
+	if (++all->gone < all->count)
+		return;
+	all->gone = 0;
+	mem_trim();
 }
 
 /* A request's headers are complete. */
