@@ -157,6 +157,7 @@ void hub_drain(struct hub *h)
 {
 	health_set_serving(h->health, false);
 	sessions_drain(h->sessions);
+	router_drain(h->router);
 }
 
 void hub_leave(struct hub *h)

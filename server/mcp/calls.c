@@ -7,10 +7,13 @@
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/mem.h"
+#include "server/mcp/asks.h"
 #include "server/mcp/catalogue.h"
+#include "server/mcp/elicited.h"
 #include "server/mcp/project.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
+#include "server/mcp/turns.h"
 
 /* Owned by the router; in two of its lists. */
 struct call {
@@ -120,6 +123,8 @@ static void on_answer(void *owner, const struct jsonrpc *m)
 				 c->wrapped);
 	reply_text(c->at->router, c->to, buf_slice(&text),
 		   m->kind == JSONRPC_ERROR);
+	elicited_note_error(c->at, c->to.session, m->error);
+	turns_next(c->at);
 	buf_finish(&text);
 	free_call(c);
 }
@@ -129,7 +134,10 @@ static void on_fail(void *owner, const struct err *why)
 	struct call *c = owner;
 
 	unlink_call(c);
+	if (why->reason == ERR_DEADLINE)
+		turns_abandoned(c->at, c->to.session);
 	reply_error(c->at->router, c->to, why, source_name(c->at->source));
+	turns_next(c->at);
 	free_call(c);
 }
 
@@ -191,11 +199,27 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	return true;
 }
 
+static bool has_calls(const struct routed *at, uint64_t session)
+{
+	for (struct list *i = at->calls.next; i != &at->calls; i = i->next)
+		if (LIST_ITEM(i, struct call, in_source)->to.session == session)
+			return true;
+	return false;
+}
+
 static void cancel(struct call *c, struct slice reason)
 {
-	source_cancel(c->at->source, c->number, reason);
+	struct routed *at = c->at;
+	uint64_t session = c->to.session;
+
+	source_cancel(at->source, c->number, reason);
 	unlink_call(c);
 	free_call(c);
+	if (source_state(at->source) == SOURCE_READY)
+		turns_abandoned(at, session);
+	if (!has_calls(at, session))
+		asks_withdraw(at, session);
+	turns_next(at);
 }
 
 bool call_cancel(struct router *r, struct reply_to to, struct slice reason)

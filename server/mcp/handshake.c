@@ -45,15 +45,25 @@ static const char *known_revision(struct slice result)
 		       : NULL;
 }
 
-void handshake_ask(struct buf *line, uint64_t number)
+void handshake_ask(struct buf *line, uint64_t number, bool may_ask,
+		   bool has_roots)
 {
-	static const char params[] =
-		"{\"protocolVersion\":\"" MCP_REVISION_NEWEST "\","
-		"\"capabilities\":{},\"clientInfo\":{"
-		"\"name\":\"executor\",\"title\":\"Executor\","
-		"\"version\":\"" EXECUTOR_VERSION "\"}}";
+	struct buf params = {0};
 
-	forward_own(line, number, "initialize", slice_of(params));
+	buf_append_text(&params, "{\"protocolVersion\":\"" MCP_REVISION_NEWEST
+				 "\",\"capabilities\":{");
+	if (may_ask)
+		buf_append_text(&params,
+				"\"elicitation\":{\"form\":{},\"url\":{}},"
+				"\"sampling\":{}");
+	if (has_roots)
+		buf_printf(&params, "%s\"roots\":{\"listChanged\":false}",
+			   may_ask ? "," : "");
+	buf_append_text(&params, "},\"clientInfo\":{"
+				 "\"name\":\"executor\",\"title\":\"Executor\","
+				 "\"version\":\"" EXECUTOR_VERSION "\"}}");
+	forward_own(line, number, "initialize", buf_slice(&params));
+	buf_finish(&params);
 }
 
 bool handshake_learn(struct handshake *h, const char *source,

@@ -1,9 +1,9 @@
 /*
  * handshake: initialize, as the client of a source.
  *
- * What we say of ourselves, and what the source answered.  We declare no
- * capabilities: a source shared by many clients could not know whom it asks.
- * A zeroed struct knows nothing.  No I/O.
+ * What we say of ourselves, and what the source answered.  Whether there will
+ * be a client that can be asked is not known yet, so what we declare is what
+ * the source's settings allow.  A zeroed struct knows nothing.  No I/O.
  */
 #ifndef SERVER_MCP_HANDSHAKE_H
 #define SERVER_MCP_HANDSHAKE_H
@@ -26,8 +26,10 @@ struct handshake {
 	bool logging; /* it takes logging/setLevel */
 };
 
-/* Append our request, with that number as its id. */
-void handshake_ask(struct buf *line, uint64_t number);
+/* Append our request, with that number as its id.  may_ask: declare sampling
+ * and elicitation; has_roots: declare roots. */
+void handshake_ask(struct buf *line, uint64_t number, bool may_ask,
+		   bool has_roots);
 
 /* Learn from the answer to it; what was known before is replaced.  On failure
  * h is left as it was. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "proto/json.h"
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "server/mcp/forward.h"
@@ -58,7 +59,7 @@ void leg_leave(struct leg *l)
 void leg_set_alarm(struct leg *l)
 {
 	const struct pending *p = pending_first(&l->flying);
-	double due = p ? p->due : INFINITY;
+	double due = p && l->asking == 0 ? p->due : INFINITY;
 
 	if (l->freed || l->state == LEG_DOWN)
 		return;
@@ -103,7 +104,7 @@ static void send_initialize(struct leg *l)
 {
 	l->initialize = ++*l->last_number;
 	l->initialize_due = leg_due(l->limits->start_ms);
-	handshake_ask(&l->line, l->initialize);
+	handshake_ask(&l->line, l->initialize, l->may_ask, l->has_roots);
 	leg_send_line(l);
 }
 
@@ -131,6 +132,8 @@ static void fail_overdue(struct leg *l, double now)
 	struct pending *p;
 	struct err e;
 
+	if (l->asking > 0)
+		return;
 	err_set(&e, ERR_DEADLINE,
 		"source %s did not answer within %u s; it was told to stop, "
 		"but may have had its effect",
@@ -184,6 +187,8 @@ struct leg *leg_new(struct ev_loop *loop, const struct leg_start *start,
 	l->limits = start->limits;
 	l->handshake = start->handshake;
 	l->last_number = start->last_number;
+	l->may_ask = start->may_ask;
+	l->has_roots = start->has_roots;
 	l->idle_since = alarm_now();
 	pending_table_init(&l->flying);
 	alarm_init(&l->alarm, loop, on_alarm, l);
@@ -268,6 +273,27 @@ bool leg_listing(const struct leg *l)
 	return l->list != 0;
 }
 
+void leg_notify(struct leg *l, struct slice text)
+{
+	json_one_line(&l->line, text);
+	leg_send_line(l);
+}
+
+void leg_answer(struct leg *l, struct slice text)
+{
+	assert(l->asking > 0);
+	l->asking--;
+	if (l->state == LEG_DOWN)
+		return;
+	if (text.len > 0)
+		leg_notify(l, text);
+	if (l->asking > 0)
+		return;
+	pending_extend(&l->flying, leg_due(l->limits->request_ms));
+	leg_note_idle(l);
+	leg_set_alarm(l);
+}
+
 /* Its answer, like any that nobody waits for, is dropped. */
 void leg_set_level(struct leg *l, const char *level)
 {
@@ -297,7 +323,8 @@ unsigned leg_in_flight(const struct leg *l)
 
 double leg_idle_since(const struct leg *l)
 {
-	return l->flying.count > 0 || l->list ? INFINITY : l->idle_since;
+	return l->flying.count > 0 || l->list || l->asking > 0 ? INFINITY
+							       : l->idle_since;
 }
 
 int64_t leg_pid(const struct leg *l)

@@ -42,6 +42,9 @@ struct leg_events {
 	void (*changed)(void *owner);
 	/* A notification that is nobody's. */
 	void (*notification)(void *owner, const struct jsonrpc *m);
+	/* The upstream asks for something.  True: leg_answer() follows, once,
+	 * perhaps before this returns.  False: it is refused. */
+	bool (*request)(void *owner, const struct jsonrpc *m);
 	/* It is over; why->text is a sentence.  Once.  The owner fails what
 	 * was in flight, and frees the leg. */
 	void (*down)(void *owner, const struct err *why);
@@ -54,8 +57,10 @@ struct leg_start {
 	const struct builtin_hub *functions;
 	void *hub;
 	const struct source_limits *limits; /* outlives the leg, like name */
-	struct handshake *handshake;	    /* what is learnt goes there */
-	uint64_t *last_number;		    /* of requests, counted up */
+	bool may_ask;			    /* clients may be asked for it */
+	bool has_roots;
+	struct handshake *handshake; /* what is learnt goes there */
+	uint64_t *last_number;	     /* of requests, counted up */
 };
 
 /* Start it and send initialize.  NULL with *e set when it cannot be started. */
@@ -79,6 +84,14 @@ bool leg_fail_one(struct leg *l);
  * .unlisted follows, perhaps before this returns. */
 void leg_list(struct leg *l);
 bool leg_listing(const struct leg *l);
+
+/* What .request is answered with, or empty when the upstream took it back.
+ * While something is unanswered nobody's time runs out: a person may be
+ * thinking. */
+void leg_answer(struct leg *l, struct slice text);
+
+/* Send a notification. */
+void leg_notify(struct leg *l, struct slice text);
 
 /* Tell the upstream which log level is wanted, if it takes that. */
 void leg_set_level(struct leg *l, const char *level);

@@ -88,6 +88,12 @@ static void on_request(struct leg *l, const struct jsonrpc *m)
 {
 	if (upstream_queued(l->upstream) > ANSWERS_BYTES)
 		return;
+	if (!jsonrpc_method_is(m, "ping")) {
+		l->asking++;
+		if (l->events->request(l->owner, m) || l->freed)
+			return;
+		l->asking--;
+	}
 	forward_refusal(&l->line, m);
 	leg_send_line(l);
 }
@@ -98,9 +104,8 @@ static void on_notification(struct leg *l, const struct jsonrpc *m)
 		pending_progress(&l->flying, m, leg_due(l->limits->request_ms));
 	else if (jsonrpc_method_is(m, "notifications/tools/list_changed"))
 		l->events->changed(l->owner);
-	else if (!jsonrpc_method_is(m, "notifications/cancelled"))
+	else
 		l->events->notification(l->owner, m);
-	/* What it cancels was answered when it asked. */
 }
 
 static bool on_sorted(void *owner, const struct jsonrpc *m)

@@ -24,10 +24,12 @@ struct leg {
 	const struct source_limits *limits;
 	struct handshake *handshake;
 	uint64_t *last_number;
+	bool may_ask, has_roots; /* as initialize declares it */
 
 	enum leg_state state;
 	struct upstream *upstream;
 	struct pending_table flying; /* the one due first comes first */
+	unsigned asking;	     /* its requests that are not answered */
 	struct err why;		     /* why we end it, if we do */
 
 	uint64_t initialize; /* our own requests; 0 when none is under way */

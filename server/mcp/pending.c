@@ -117,6 +117,12 @@ void pending_progress(struct pending_table *t, const struct jsonrpc *m,
 	p->reply->progress(p->owner, m, token);
 }
 
+void pending_extend(struct pending_table *t, double due)
+{
+	for (struct list *i = t->order.next; i != &t->order; i = i->next)
+		LIST_ITEM(i, struct pending, link)->due = due;
+}
+
 void pending_take(struct pending_table *t, struct pending *p)
 {
 	void *taken = map_remove_u64(&t->by_number, p->number);

@@ -64,6 +64,9 @@ struct pending *pending_first(const struct pending_table *t);
 void pending_progress(struct pending_table *t, const struct jsonrpc *m,
 		      double due);
 
+/* Nothing here is due before that. */
+void pending_extend(struct pending_table *t, double due);
+
 /* Take out; p is the caller's. */
 void pending_take(struct pending_table *t, struct pending *p);
 

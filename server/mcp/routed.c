@@ -11,10 +11,12 @@
 #include "proto/log.h"
 #include "proto/map.h"
 #include "proto/mem.h"
+#include "server/mcp/asks.h"
 #include "server/mcp/builtin_hub.h"
 #include "server/mcp/lists.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/trials.h"
+#include "server/mcp/turns.h"
 #include "server/store/store.h"
 
 /* --- tools ---------------------------------------------------------------- */
@@ -124,10 +126,29 @@ static void on_notification(void *owner, struct source *s,
 		router_notice(at, m);
 }
 
+static bool on_request(void *owner, struct source *s, const struct jsonrpc *m)
+{
+	struct routed *at = owner;
+
+	(void)s;
+	return !at->gone && asks_request(at, m);
+}
+
+static void on_ended(void *owner, struct source *s)
+{
+	struct routed *at = owner;
+
+	(void)s;
+	asks_source_ended(at);
+	turns_source_ended(at);
+}
+
 static const struct source_events events = {
 	.tools = on_tools,
 	.failed = on_failed,
 	.notification = on_notification,
+	.request = on_request,
+	.ended = on_ended,
 };
 
 /* --- the sources ---------------------------------------------------------- */
@@ -138,6 +159,8 @@ static struct routed *make(struct router *r)
 
 	at->router = r;
 	list_init(&at->calls);
+	list_init(&at->turns);
+	list_init(&at->abandoned);
 	list_init(&at->link);
 	return at;
 }
@@ -159,7 +182,8 @@ void routed_free(struct routed *at)
 {
 	if (!at)
 		return;
-	assert(list_empty(&at->calls));
+	assert(list_empty(&at->calls) && list_empty(&at->turns));
+	turns_source_ended(at);
 	list_remove(&at->link);
 	source_free(at->source);
 	free(at);

@@ -9,13 +9,16 @@
 #include "proto/json.h"
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "server/mcp/asks.h"
 #include "server/mcp/calls.h"
+#include "server/mcp/elicited.h"
 #include "server/mcp/lists.h"
 #include "server/mcp/replies.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/sessions.h"
 #include "server/mcp/trials.h"
+#include "server/mcp/turns.h"
 #include "server/upstream/children.h"
 
 enum {
@@ -169,6 +172,8 @@ static bool forward(struct router *r, const struct asked *a,
 			       (int)text.len, text.ptr);
 	struct routed *at = router_routed(r, tool->source);
 	assert(at); /* the catalogue forgets a source before it goes */
+	if (!turns_admit(at, a->to.session))
+		return turns_wait(at, a->to.session, a->m, a->source, e);
 	return call_start(at, a->m, target, tool, a->to.session, e);
 }
 
@@ -259,6 +264,14 @@ void router_notice(struct routed *from, const struct jsonrpc *m)
 	enum mcp_level level = MCP_LEVEL_INFO;
 	bool several;
 
+	if (jsonrpc_method_is(m, "notifications/cancelled")) {
+		asks_cancelled(from, m);
+		return;
+	}
+	if (jsonrpc_method_is(m, "notifications/elicitation/complete")) {
+		elicited_complete(from, m);
+		return;
+	}
 	if (!jsonrpc_method_is(m, "notifications/message")) {
 		log_debug("router", "%s: a notification that nobody asked for",
 			  source_name(from->source));
@@ -311,20 +324,31 @@ void router_request(struct router *r, struct session *s,
 	router_dispatch(r, s, m, source, false);
 }
 
-/* None of them asks anything of us: notifications/initialized is known from
- * the first request, and roots are not passed on to shared sources. */
+/* Most ask nothing of us: notifications/initialized is known from the first
+ * request, and no source is told that roots may change. */
 void router_notification(struct router *r, struct session *s,
 			 const struct jsonrpc *m)
 {
 	struct slice name = shown(m->method);
 
-	(void)r;
+	if (jsonrpc_method_is(m, "notifications/progress")) {
+		asks_progress(r, session_number(s), m);
+		return;
+	}
 	log_debug("router", "%llu: %.*s", (unsigned long long)session_number(s),
 		  (int)name.len, name.ptr);
 }
 
+void router_response(struct router *r, struct session *s,
+		     const struct jsonrpc *m)
+{
+	asks_answered(r, session_number(s), m);
+}
+
 void router_left(struct router *r, uint64_t session_number)
 {
+	asks_left(r, session_number);
+	turns_cancel_all(r, session_number);
 	call_cancel_all(r, session_number);
 	lists_cancel_all(r, session_number);
 }
@@ -334,8 +358,13 @@ void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 {
 	struct reply_to to = {session_number, id};
 
-	if (!call_cancel(r, to, reason))
+	if (!call_cancel(r, to, reason) && !turns_cancel(r, to))
 		lists_cancel(r, to);
+}
+
+void router_drain(struct router *r)
+{
+	asks_drain(r);
 }
 
 void router_set_level(struct router *r, enum mcp_level level)
@@ -380,6 +409,8 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 	list_init(&r->leaving);
 	list_init(&r->orders);
 	list_init(&r->calls);
+	asks_init(r);
+	turns_init(r);
 	list_init(&r->parked);
 	list_init(&r->waiters);
 	list_init(&r->trials);
@@ -412,6 +443,8 @@ void router_free(struct router *r)
 {
 	if (!r)
 		return;
+	asks_drop_all(r);
+	turns_drop_all(r);
 	call_drop_all(r);
 	lists_drop_all(r);
 	trials_drop_all(r);

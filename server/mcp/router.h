@@ -33,6 +33,7 @@ struct router_options {
 	const char *data_dir;
 	struct source_limits limits;
 	unsigned first_list_ms; /* how long a first list waits: 5000 */
+	unsigned ask_ms; /* how long a client may take to answer; 0: 600000 */
 	/* For status, as the built-in source reports it. */
 	uint64_t epoch;
 };
@@ -56,7 +57,12 @@ void router_request(struct router *r, struct session *s,
 void router_notification(struct router *r, struct session *s,
 			 const struct jsonrpc *m);
 
-/* The session has gone: cancel everything it had in flight. */
+/* A response of a session: to what a source asked, or to nothing. */
+void router_response(struct router *r, struct session *s,
+		     const struct jsonrpc *m);
+
+/* The session has gone: cancel everything it had in flight, and answer what it
+ * was asked. */
 void router_left(struct router *r, uint64_t session_number);
 
 /* Raw reason may be empty.  The request of that session and raw id is not
@@ -66,6 +72,9 @@ void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 
 /* The most verbose level that any session wants has changed. */
 void router_set_level(struct router *r, enum mcp_level level);
+
+/* Ask clients nothing any more: what they were asked is answered for them. */
+void router_drain(struct router *r);
 
 /* Requests for which an answer is still to be delivered. */
 unsigned router_in_flight(const struct router *r);

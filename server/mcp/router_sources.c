@@ -11,6 +11,7 @@
 #include "server/mcp/routing.h"
 #include "server/mcp/settings.h"
 #include "server/mcp/trials.h"
+#include "server/mcp/turns.h"
 #include "server/store/store.h"
 
 enum {
@@ -354,6 +355,7 @@ void router_source_set(struct router *r, const char *name,
 static void let_go(struct routed *at, struct order *o)
 {
 	struct router *r = at->router;
+	struct err why;
 	size_t i = 0;
 
 	while (r->sources[i] != at)
@@ -367,6 +369,9 @@ static void let_go(struct routed *at, struct order *o)
 	at->gone = o->done;
 	at->gone_owner = o->owner;
 	list_append(&r->leaving, &at->link);
+	err_set(&why, ERR_SOURCE_DOWN, "source %s was removed",
+		source_name(at->source));
+	turns_refuse(at, &why);
 	source_stop(at->source);
 	watch_departure(r);
 	lists_check(r);

@@ -9,6 +9,7 @@
 #include <ev.h>
 
 #include "proto/list.h"
+#include "server/mcp/alarm.h"
 #include "server/mcp/router.h"
 #include "server/mcp/starts.h"
 
@@ -17,6 +18,11 @@ struct routed {
 	struct router *router;
 	struct source *source;
 	struct list calls; /* in flight there */
+	struct list turns; /* requests that wait for those of others */
+	unsigned turn_count;
+	bool admitting;	       /* one of them is let in */
+	struct list abandoned; /* calls that may still run there */
+	unsigned abandoned_count;
 	struct list link;  /* in router->leaving, once it was removed */
 	bool settled;	   /* no list waits for it: known, or it failed */
 	bool fresh;	   /* its tools were read in this life */
@@ -50,7 +56,16 @@ struct router {
 	void *stopped_owner;
 	bool stopping;
 
-	struct list calls;	 /* struct call, in flight in any source */
+	struct list calls; /* struct call, in flight in any source */
+	struct list turns; /* struct visitor, those of all sources */
+	size_t turn_bytes; /* of their messages */
+	struct alarm turn; /* somebody may go in */
+	struct list asks;  /* struct ask, the one due first first */
+	unsigned ask_count;
+	struct alarm ask_due;
+	struct list elicited; /* struct elicited, the oldest first */
+	unsigned elicited_count;
+	bool draining;		 /* clients are asked nothing any more */
 	struct list parked;	 /* requests that wait for the first list */
 	struct list waiters;	 /* whoever waits for it */
 	struct list trials;	 /* whoever waits for one source */

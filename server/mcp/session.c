@@ -10,6 +10,7 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/message.h"
+#include "server/mcp/question.h"
 #include "server/mcp/router.h"
 #include "server/mcp/sessions.h"
 
@@ -87,7 +88,7 @@ void session_free(struct session *s)
 
 	assert(!s->stream);
 	sessions_remove(all, s);
-	if (all->router && s->by_id.count > 0)
+	if (all->router && (s->by_id.count > 0 || s->question > 0))
 		router_left(all->router, s->number);
 	drop_requests(s);
 	all->queued_bytes -= s->outbox.bytes;
@@ -201,13 +202,14 @@ void session_pause_if_full(struct session *s)
 	s->functions->pause(s->stream, true);
 }
 
-static void deliver(struct session *s, struct slice json, uint64_t request,
+/* False when it is lost. */
+static bool deliver(struct session *s, struct slice json, uint64_t request,
 		    bool droppable)
 {
 	if (s->state == SESSION_SINGLE || s->state == SESSION_OVER)
-		return;
+		return false;
 	if (is_full(s) && droppable)
-		return;
+		return false;
 	if (is_full(s) && is_slow(s)) {
 		log_odd("session",
 			"%llu: the client does not read: %zu bytes are queued, "
@@ -217,7 +219,7 @@ static void deliver(struct session *s, struct slice json, uint64_t request,
 			s,
 			EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_SLOW_READER,
 			"the client does not read what it asked for");
-		return;
+		return false;
 	}
 	struct message *m = message_new(json, false);
 	struct message *sent = m;
@@ -227,14 +229,33 @@ static void deliver(struct session *s, struct slice json, uint64_t request,
 	s->all->queued_bytes += outbox_cost(m->len);
 	outbox_add(&s->outbox, &m, request);
 	if (s->state != SESSION_ATTACHED)
-		return;
+		return true;
 	s->functions->send(s->stream, sent);
 	session_pause_if_full(s);
+	return true;
 }
 
 void session_deliver(struct session *s, struct slice json, bool droppable)
 {
 	deliver(s, json, 0, droppable);
+}
+
+/* They start anywhere, so that a late answer to what another daemon asked is
+ * not taken for one to us. */
+uint64_t session_question(struct session *s)
+{
+	uint32_t start;
+
+	if (s->question == 0) {
+		mem_random(&start, sizeof(start));
+		s->question = start >> 2;
+	}
+	return ++s->question;
+}
+
+bool session_ask(struct session *s, struct slice json)
+{
+	return deliver(s, json, 0, false);
 }
 
 void session_answer(struct session *s, struct slice id, struct slice json)
@@ -308,8 +329,7 @@ static void take_over(struct session *s, uint64_t sequence, struct slice json)
 		return;
 	case JSONRPC_RESULT:
 	case JSONRPC_ERROR:
-		log_debug("session", "%llu: a response to nothing we asked",
-			  (unsigned long long)s->number);
+		router_response(s->all->router, s, &m);
 		return;
 	}
 }
@@ -377,6 +397,11 @@ uint64_t session_number(const struct session *s)
 	return s->number;
 }
 
+unsigned session_abilities(const struct session *s)
+{
+	return s->abilities;
+}
+
 int session_log_level(const struct session *s)
 {
 	return (int)s->level;
@@ -418,6 +443,7 @@ void session_set_client(struct session *s, struct slice params)
 	s->client_name = client_text(params, "name");
 	s->client_version = client_text(params, "version");
 	s->revision = mem_text(mcp_revision(params));
+	s->abilities = question_abilities(params);
 	s->initialized = true;
 }
 

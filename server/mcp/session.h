@@ -122,6 +122,14 @@ struct session *sessions_find(struct sessions *all, uint64_t number);
  * one of them was an answer, the verdict on its request is INDETERMINATE. */
 void session_deliver(struct session *s, struct slice json, bool droppable);
 
+/* A question that a source asks of the client: its number, which no other
+ * question to this client had, and the delivery, false when the client cannot
+ * be reached.  The answer goes to router_response(). */
+uint64_t session_question(struct session *s);
+bool session_ask(struct session *s, struct slice json);
+/* What the client can be asked: the bits of question.h. */
+unsigned session_abilities(const struct session *s);
+
 /* The request of that raw id is answered with this text: forget it and
  * deliver.  Nothing happens when it is not in flight (cancelled). */
 void session_answer(struct session *s, struct slice id, struct slice json);

@@ -55,7 +55,9 @@ struct session {
 	struct map by_id;    /* raw id -> struct session_request */
 	struct map by_sequence;
 
-	bool initialized; /* the client may be told what it did not ask */
+	bool initialized;   /* the client may be told what it did not ask */
+	unsigned abilities; /* what it can be asked */
+	uint64_t question;  /* the number of the last one; 0: none */
 	enum mcp_level level;
 	char *client_name;
 	char *client_version;

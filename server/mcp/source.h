@@ -55,9 +55,16 @@ struct source_events {
 	/* The tool list could not be read; why is for people. */
 	void (*failed)(void *owner, struct source *s, const struct err *why);
 	/* A notification that is nobody's: notifications/message and what
-	 * else is not progress, cancelled or tools/list_changed. */
+	 * else is not progress or tools/list_changed. */
 	void (*notification)(void *owner, struct source *s,
 			     const struct jsonrpc *m);
+	/* It asks for something that a client may answer.  True:
+	 * source_answer() follows, once, perhaps before this returns, unless
+	 * .ended comes first.  False: it is refused. */
+	bool (*request)(void *owner, struct source *s, const struct jsonrpc *m);
+	/* It has ended: what it had asked is of no interest any more.  The
+	 * owner must not free it here. */
+	void (*ended)(void *owner, struct source *s);
 };
 
 /* What one request hears.  Exactly one of answer and fail, once, from the
@@ -153,6 +160,28 @@ void source_stop(struct source *s);
 /* Its settings were changed: of use from its next start on.  Disabling does
  * not stop it, and is the router's to obey. */
 void source_set(struct source *s, const struct stored_change *change);
+
+/* --- what it asks --------------------------------------------------------- */
+
+/* The answer to one of its own requests, or empty when it took that back. */
+void source_answer(struct source *s, struct slice text);
+
+/* Send it a notification. */
+void source_notify(struct source *s, struct slice text);
+
+/* May clients be asked for it: is it told so when it starts? */
+bool source_may_ask(const struct source *s);
+/* Must calls of different clients wait for each other, so that it is clear
+ * whom it asks? */
+bool source_is_exclusive(const struct source *s);
+
+/* What it gets for roots/list. */
+enum source_roots {
+	SOURCE_ROOTS_NONE,   /* a refusal */
+	SOURCE_ROOTS_CLIENT, /* those of the client that it works for */
+	SOURCE_ROOTS_LIST,   /* always the same: *list, a raw array */
+};
+enum source_roots source_roots(const struct source *s, struct slice *list);
 
 const char *source_name(const struct source *s);
 enum source_state source_state(const struct source *s);

@@ -286,6 +286,16 @@ static void on_notification(void *owner, const struct jsonrpc *m)
 	leave(s);
 }
 
+static bool on_request(void *owner, const struct jsonrpc *m)
+{
+	struct source *s = owner;
+
+	enter(s);
+	bool taken = s->events->request(s->owner, s, m);
+	leave(s);
+	return taken;
+}
+
 static void on_down(void *owner, const struct err *why)
 {
 	struct source *s = owner;
@@ -293,6 +303,7 @@ static void on_down(void *owner, const struct err *why)
 
 	enter(s);
 	s->leg = NULL;
+	s->events->ended(s->owner, s);
 	if (s->state == SOURCE_STOPPING) {
 		advance(s, SOURCE_STOPPED);
 		fail_stopped(s, why);
@@ -312,6 +323,7 @@ static const struct leg_events leg_events = {
 	.unlisted = on_unlisted,
 	.changed = on_changed,
 	.notification = on_notification,
+	.request = on_request,
 	.down = on_down,
 };
 
@@ -320,6 +332,7 @@ static const struct leg_events leg_events = {
 static void start(struct source *s)
 {
 	struct process_options process = recipe_process(&s->recipe);
+	struct slice roots;
 	struct leg_start how = {
 		.name = s->recipe.name,
 		.process = s->functions ? NULL : &process,
@@ -328,6 +341,8 @@ static void start(struct source *s)
 		.limits = &s->limits,
 		.handshake = &s->handshake,
 		.last_number = &s->last_number,
+		.may_ask = source_may_ask(s),
+		.has_roots = source_roots(s, &roots) != SOURCE_ROOTS_NONE,
 	};
 	struct err e;
 

@@ -74,6 +74,14 @@ void router_notification(struct router *r, struct session *s,
 	assert(m->kind == JSONRPC_NOTIFICATION);
 }
 
+void router_response(struct router *r, struct session *s,
+		     const struct jsonrpc *m)
+{
+	(void)r;
+	(void)s;
+	(void)m;
+}
+
 void router_left(struct router *r, uint64_t session)
 {
 	(void)r;

@@ -312,6 +312,128 @@ static void call_misfit(const struct jsonrpc *m, struct slice arguments)
 	say(&message);
 }
 
+/* --- questions -------------------------------------------------------------
+ */
+
+/* A call that asks its client, and what it was answered so far. */
+struct asking {
+	char call[64]; /* "" when it is free */
+	struct buf method;
+	struct buf params;
+	unsigned long long open, parallel, rounds;
+	struct buf answers;
+};
+
+static struct asking askings[HELD];
+static int questions; /* their ids are "q-<index of asking>-<number>" */
+
+static void put_questions(int at)
+{
+	struct asking *a = &askings[at];
+
+	a->rounds--;
+	for (a->open = 0; a->open < a->parallel; a->open++) {
+		struct buf message = {0};
+		char id[32];
+
+		snprintf(id, sizeof(id), "\"q-%d-%d\"", at, ++questions);
+		jsonrpc_request(&message, slice_of(id), a->method.data,
+				buf_slice(&a->params));
+		say(&message);
+	}
+}
+
+static void end_asking(struct asking *a)
+{
+	buf_append(&a->answers, "]}}\0", 4);
+	if (strcmp(a->call, "done") != 0)
+		answer(slice_of(a->call), a->answers.data);
+	buf_finish(&a->method);
+	buf_finish(&a->params);
+	buf_finish(&a->answers);
+	*a = (struct asking){0};
+}
+
+static void take_back(int at)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+		 "\"params\":{\"requestId\":\"q-%d-%d\",\"reason\":"
+		 "\"never mind\"}}",
+		 at, questions);
+	say_text(text);
+	end_asking(&askings[at]);
+}
+
+/* Ask {"method","params"}: as many as "parallel" at once, "rounds" times; after
+ * the call was answered if "early"; take the question back at once if
+ * "cancel".  The result holds the answers. */
+static void call_ask(const struct jsonrpc *m, struct slice arguments)
+{
+	struct asking *a = askings;
+
+	while (a->call[0])
+		if (++a == askings + HELD)
+			exit(1);
+	snprintf(a->call, sizeof(a->call), "%.*s", (int)m->id.len, m->id.ptr);
+	json_unquote(&a->method, json_get(arguments, "method"));
+	buf_append(&a->method, "", 1);
+	buf_append_slice(&a->params, json_get(arguments, "params"));
+	a->parallel = a->rounds = 1;
+	json_u64(json_get(arguments, "parallel"), &a->parallel);
+	json_u64(json_get(arguments, "rounds"), &a->rounds);
+	buf_append_text(&a->answers,
+			"{\"content\":[],\"structuredContent\":{\"answers\":[");
+	if (json_get(arguments, "early").len > 0) {
+		answer(m->id, "{\"content\":[]}");
+		snprintf(a->call, sizeof(a->call), "done");
+	}
+	put_questions((int)(a - askings));
+	if (json_get(arguments, "cancel").len > 0)
+		take_back((int)(a - askings));
+}
+
+static void on_answered(const struct jsonrpc *m)
+{
+	struct buf id = {0};
+	int at = -1;
+
+	json_unquote(&id, m->id);
+	buf_append(&id, "", 1);
+	if (sscanf(id.data, "q-%d-", &at) == 1 && at >= 0 && at < HELD &&
+	    askings[at].call[0]) {
+		struct asking *a = &askings[at];
+
+		if (a->answers.data[a->answers.len - 1] != '[')
+			buf_append_text(&a->answers, ",");
+		buf_append_slice(&a->answers, m->text);
+		if (--a->open == 0 && a->rounds > 0)
+			put_questions(at);
+		else if (a->open == 0)
+			end_asking(a);
+	}
+	buf_finish(&id);
+}
+
+/* "id" is that of the elicitation. */
+static void call_complete(const struct jsonrpc *m, struct slice arguments)
+{
+	struct buf message = {0};
+	struct buf params = {0};
+
+	buf_append_text(&params, "{\"elicitationId\":");
+	buf_append_slice(&params, json_get(arguments, "id"));
+	buf_append_text(&params, "}");
+	jsonrpc_request(&message, (struct slice){NULL, 0},
+			"notifications/elicitation/complete",
+			buf_slice(&params));
+	say(&message);
+	answer(m->id, "{\"content\":[]}");
+	buf_finish(&params);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(const struct jsonrpc *m, struct slice arguments);
@@ -330,6 +452,8 @@ static const struct {
 	/* with all-tools: */
 	{"answer", call_answer, SCHEMA},
 	{"levels", call_levels, SCHEMA},
+	{"ask", call_ask, SCHEMA},
+	{"complete", call_complete, SCHEMA},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(*calls), LISTED = 10 };
@@ -530,6 +654,8 @@ static bool on_line(void *owner, struct slice line)
 		refuse(m.id, e.reason, e.text);
 	else if (m.kind == JSONRPC_REQUEST || m.kind == JSONRPC_NOTIFICATION)
 		on_message(&m);
+	else
+		on_answered(&m);
 	return true;
 }
 

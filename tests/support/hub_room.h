@@ -28,6 +28,7 @@ struct hub {
 	char logs[96];
 	char transcript[96];
 	char effects[96];
+	unsigned ask_ms; /* set before hub_start() */
 	ev_timer guard;
 	bool flag; /* set by hub_set_flag */
 };
@@ -196,11 +197,12 @@ static inline void hub_await_listed(struct hub *h)
 
 /* --- sources -------------------------------------------------------------- */
 
-/* A source that is the fake one with this argument, or NULL for none. */
-static inline void hub_order(struct hub *h, const char *name, const char *mode,
-			     struct answer *a)
+/* A source that is the fake one, started by this command. */
+static inline void hub_order_command(struct hub *h, const char *name,
+				     const char *const *command,
+				     struct stored_settings settings,
+				     struct answer *a)
 {
-	const char *const command[] = {FAKE_SOURCE, mode, NULL};
 	const struct stored_env env[] = {
 		{"TRANSCRIPT", h->transcript, true},
 		{"EFFECTS", h->effects, true},
@@ -211,9 +213,19 @@ static inline void hub_order(struct hub *h, const char *name, const char *mode,
 		.cwd = "/",
 		.env = env,
 		.env_count = 2,
+		.settings = settings,
 	};
 
 	router_source_add(h->router, &source, on_done, a);
+}
+
+/* With this argument, or NULL for none. */
+static inline void hub_order(struct hub *h, const char *name, const char *mode,
+			     struct answer *a)
+{
+	const char *const command[] = {FAKE_SOURCE, mode, NULL};
+
+	hub_order_command(h, name, command, (struct stored_settings){false}, a);
 }
 
 static inline void hub_add(struct hub *h, const char *name, const char *mode)
@@ -253,6 +265,7 @@ static inline void hub_start(struct hub *h, unsigned first_list_ms)
 			   .request_ms = 60000,
 			   .queued = 64},
 		.first_list_ms = first_list_ms,
+		.ask_ms = h->ask_ms,
 		.epoch = 1,
 	};
 

@@ -34,6 +34,8 @@ static struct {
 	unsigned requests;
 	unsigned notifications;
 	unsigned cancelled;
+	unsigned responses;
+	char response_id[64];
 	unsigned left;
 	char cancelled_id[64];
 	char cancelled_reason[64];
@@ -78,6 +80,15 @@ void router_notification(struct router *r, struct session *s,
 	(void)s;
 	(void)m;
 	router.notifications++;
+}
+
+void router_response(struct router *r, struct session *s,
+		     const struct jsonrpc *m)
+{
+	(void)r;
+	(void)s;
+	router.responses++;
+	copy_text(router.response_id, sizeof(router.response_id), m->id);
 }
 
 void router_left(struct router *r, uint64_t session_number)

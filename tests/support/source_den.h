@@ -87,10 +87,30 @@ static inline void on_notification(void *owner, struct source *s,
 	maybe_free(e, NOTIFICATION);
 }
 
+/* What it asks is refused. */
+static inline bool on_request(void *owner, struct source *s,
+			      const struct jsonrpc *m)
+{
+	struct ears *e = owner;
+
+	assert_ptr_equal(e->source, s);
+	(void)m;
+	return false;
+}
+
+static inline void on_ended(void *owner, struct source *s)
+{
+	struct ears *e = owner;
+
+	assert_ptr_equal(e->source, s);
+}
+
 static const struct source_events source_events = {
 	.tools = on_tools,
 	.failed = on_failed,
 	.notification = on_notification,
+	.request = on_request,
+	.ended = on_ended,
 };
 
 static inline void on_answer(void *owner, const struct jsonrpc *m)
