@@ -53,6 +53,25 @@ static void a_flood_is_cut_to_so_much_a_second(void **state)
 	assert_false(den_holds(d, "log", "lost"));
 }
 
+static void its_end_can_be_read(void **state)
+{
+	struct den *d = *state;
+	struct logfile l;
+	char text[8];
+
+	assert_int_equal(logfile_tail(den_path(d, "log"), text, 8), 0);
+	logfile_init(&l, den_path(d, "log"));
+	assert_int_equal(logfile_tail(den_path(d, "log"), text, 8), 0);
+	logfile_write(&l, slice_of("12345"), 1);
+	assert_int_equal(logfile_tail(den_path(d, "log"), text, 8), 5);
+	assert_memory_equal(text, "12345", 5);
+	logfile_write(&l, slice_of("67890"), 1);
+	assert_int_equal(logfile_tail(den_path(d, "log"), text, 8), 8);
+	assert_memory_equal(text, "34567890", 8);
+	logfile_finish(&l);
+	assert_int_equal(logfile_tail(d->dir, text, 8), 0);
+}
+
 static void without_a_file_everything_is_dropped(void **state)
 {
 	struct den *d = *state;
@@ -78,6 +97,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_rotates_and_stays_bounded),
 		TEST(a_flood_is_cut_to_so_much_a_second),
+		TEST(its_end_can_be_read),
 		TEST(without_a_file_everything_is_dropped),
 	};
 

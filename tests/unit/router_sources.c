@@ -47,6 +47,33 @@ static void a_source_is_checked_before_it_is_kept(void **state)
 	hub_end(h);
 }
 
+/* Those on their way to the store count; nobody waits for them here. */
+static void there_is_a_most_of_sources(void **state)
+{
+	enum { KEPT = 1024 };
+	static const char *const command[] = {"true", NULL};
+	static struct answer answers[KEPT];
+	struct hub *h = *state;
+	char name[16];
+	struct stored_source source = {
+		.name = name, .command = command, .cwd = "/"};
+
+	hub_start(h, 60000);
+	for (int i = 0; i < KEPT; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		answers[i] = (struct answer){0};
+		router_source_add(h->router, &source, on_done, &answers[i]);
+		assert_int_equal(answers[i].reason, ERR_NONE);
+	}
+	snprintf(name, sizeof(name), "more");
+	refused(h, &source, ERR_OVERLOADED, "there are 1024 sources already");
+	client_close(&h->a);
+	client_close(&h->b);
+	router_free(h->router);
+	sessions_free(h->sessions);
+	room_close(h->room);
+}
+
 static void there_is_one_source_of_a_name(void **state)
 {
 	struct hub *h = *state;
@@ -205,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		hub_test(a_source_is_checked_before_it_is_kept),
+		hub_test(there_is_a_most_of_sources),
 		hub_test(there_is_one_source_of_a_name),
 		hub_test(its_tools_are_announced),
 		hub_test(a_removed_source_ends_and_is_forgotten),
