@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,15 +54,19 @@ static void read_all(const char *path, struct buf *to)
 	buf_append(to, "", 1);
 }
 
+/* "PID TICKS MARKER" */
 static bool parse(const char *line, struct known *to)
 {
-	int pid;
+	char *end;
 
-	if (sscanf(line, "%d %" SCNu64 " %95s", &pid, &to->start_ticks,
-		   to->marker) != 3 ||
-	    pid <= 1)
+	long pid = strtol(line, &end, 10);
+	if (pid <= 1 || pid > INT_MAX || *end != ' ')
 		return false;
-	to->pid = pid;
+	to->pid = (pid_t)pid;
+	to->start_ticks = strtoull(end, &end, 10);
+	if (*end != ' ' || strlen(end + 1) >= sizeof(to->marker))
+		return false;
+	snprintf(to->marker, sizeof(to->marker), "%s", end + 1);
 	return true;
 }
 

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +23,15 @@ enum {
 
 #define MARKER "EXECUTOR_SOURCE="
 
-/* Of /proc/PID/stat, see proc(5). */
+/* The fields of /proc/PID/stat that are of use, see proc(5). */
+enum {
+	FIELD_AFTER_NAME = 3,
+	FIELD_SESSION = 6,
+	FIELD_START = 22,
+	FIELD_RSS = 24
+};
+
 struct stat_line {
-	char state;
 	pid_t session;
 	uint64_t start_ticks;
 	uint64_t rss_pages;
@@ -51,27 +56,39 @@ static ssize_t read_file(const char *path, char *to, size_t cap)
 	return got < 0 ? -1 : (ssize_t)len;
 }
 
+/* The name stands in parentheses and may hold some itself. */
+static bool parse_stat(const char *text, struct stat_line *to)
+{
+	const char *at = strrchr(text, ')');
+	int field = FIELD_AFTER_NAME;
+
+	if (!at)
+		return false;
+	for (at++; *at == ' ' && field <= FIELD_RSS; field++) {
+		uint64_t value = strtoull(++at, NULL, 10);
+
+		if (field == FIELD_SESSION)
+			to->session = (pid_t)value;
+		else if (field == FIELD_START)
+			to->start_ticks = value;
+		else if (field == FIELD_RSS)
+			to->rss_pages = value;
+		at += strcspn(at, " ");
+	}
+	return field > FIELD_RSS;
+}
+
 static bool read_stat(pid_t pid, struct stat_line *to)
 {
 	char path[64];
 	char text[STAT_BYTES];
-	int session;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	ssize_t len = read_file(path, text, sizeof(text) - 1);
 	if (len <= 0)
 		return false;
 	text[len] = '\0';
-	/* The name stands in parentheses and may hold some itself. */
-	const char *rest = strrchr(text, ')');
-	if (!rest ||
-	    sscanf(rest + 1,
-		   " %c %*d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-		   "%*d %*d %*d %*d %*d %" SCNu64 " %*u %" SCNu64,
-		   &to->state, &session, &to->start_ticks, &to->rss_pages) != 4)
-		return false;
-	to->session = session;
-	return true;
+	return parse_stat(text, to);
 }
 
 /* The next number in /proc, or 0 at the end. */

@@ -109,6 +109,12 @@ await scenarios({
 		const r = await hub.executor('call', 'loop', 'echo');
 		assert(r.code === 1 && /keeps failing/.test(r.err) && /exit status 3/.test(r.err), `${r.code} ${r.err}`);
 		same((await shown(hub, 'loop')).restarts, 5, 'restarts');
+		// A person may try it before; once it is mended it runs.
+		assert((await hub.executor('source', 'test', 'loop')).code !== 0, 'still broken');
+		same((await shown(hub, 'loop')).state, 'failed', 'the state');
+		fs.rmSync(broken);
+		await hub.ok('source', 'test', 'loop');
+		await hub.ok('call', 'loop', 'echo');
 	},
 
 	async what_left_the_group_is_ended_with_its_source(hub) {
