@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #else
 #include <sys/event.h>
@@ -127,6 +128,35 @@ void plat_close_from(int first)
 		return;
 #endif
 	close_one_by_one(first);
+}
+
+/* proc_locks(5): "1: FLOCK ADVISORY WRITE 708 08:02:13 0 EOF", the device in
+ * hexadecimal. */
+pid_t plat_lock_holder(int dir_fd, const char *name)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	char line[256];
+	struct stat st;
+	pid_t holder = 0;
+
+	if (!locks)
+		return 0;
+	bool there = fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	while (there && holder == 0 && fgets(line, sizeof(line), locks)) {
+		char kind[16];
+		long pid;
+		unsigned major_of, minor_of;
+		unsigned long inode;
+
+		if (sscanf(line, "%*s %15s %*s %*s %ld %x:%x:%lu", kind, &pid,
+			   &major_of, &minor_of, &inode) == 5 &&
+		    strcmp(kind, "FLOCK") == 0 && pid > 0 &&
+		    inode == st.st_ino && major_of == major(st.st_dev) &&
+		    minor_of == minor(st.st_dev))
+			holder = (pid_t)pid;
+	}
+	fclose(locks);
+	return holder;
 }
 
 const char *plat_network_fs(int dir_fd)
@@ -289,6 +319,14 @@ bool plat_process(pid_t pid, uint64_t *start_ticks, bool *stopped)
 void plat_close_from(int first)
 {
 	close_one_by_one(first);
+}
+
+/* The kernel does not say. */
+pid_t plat_lock_holder(int dir_fd, const char *name)
+{
+	(void)dir_fd;
+	(void)name;
+	return 0;
 }
 
 const char *plat_network_fs(int dir_fd)

@@ -27,6 +27,10 @@ void plat_boot_id(char to[PLAT_BOOT_ID_BYTES]);
  * can tell. */
 bool plat_process(pid_t pid, uint64_t *start_ticks, bool *stopped);
 
+/* Who holds flock() on the file of that name below dir_fd; 0 when nobody does,
+ * or when nobody can tell.  Takes no lock, not even for a moment. */
+pid_t plat_lock_holder(int dir_fd, const char *name);
+
 /* Fill with random bytes. */
 void plat_random(void *to, size_t len);
 

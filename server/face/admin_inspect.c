@@ -230,7 +230,10 @@ static void add_call(void *owner, const struct router_call *call)
 		to->client_name =
 			view_text(v, info.client_name ? info.client_name : "");
 	}
-	to->method = view_text(v, view_bytes(v, call->method));
+	struct buf method = {0};
+	json_unquote(&method, call->method);
+	to->method = view_text(v, view_bytes(v, buf_slice(&method)));
+	buf_finish(&method);
 	to->source = view_text(v, call->source);
 	to->name = view_text(v, view_bytes(v, call->name));
 	to->age_ms = view_ms_since(call->started_ms);

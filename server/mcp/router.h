@@ -111,8 +111,8 @@ void router_forget_test(struct router *r, void *owner);
 
 /* Requests that sources work on, in the order in which they came. */
 struct router_call {
-	uint64_t session; /* its number */
-	struct slice method;
+	uint64_t session;    /* its number */
+	struct slice method; /* raw */
 	const char *source;
 	struct slice name;  /* the source's own; empty for none */
 	int64_t started_ms; /* CLOCK_MONOTONIC */
