@@ -184,10 +184,8 @@ static void call_answer(const struct jsonrpc *m, struct slice arguments)
 	say(&message);
 }
 
-/* A message of each level. */
-static void call_levels(const struct jsonrpc *m, struct slice arguments)
+static void say_levels(void)
 {
-	(void)arguments;
 	for (int i = 0; i < MCP_LEVEL_COUNT; i++) {
 		struct buf message = {0};
 
@@ -196,6 +194,36 @@ static void call_levels(const struct jsonrpc *m, struct slice arguments)
 			   "\"notifications/message\",\"params\":{"
 			   "\"level\":\"%s\",\"data\":%d}}",
 			   mcp_level_name((enum mcp_level)i), i);
+		say(&message);
+	}
+}
+
+/* A log message of each level while it runs, or once it has ended. */
+static void call_levels(const struct jsonrpc *m, struct slice arguments)
+{
+	bool after = json_get(arguments, "after").len > 0;
+
+	if (!after)
+		say_levels();
+	answer(m->id, "{\"content\":[]}");
+	if (after)
+		say_levels();
+}
+
+/* Progress by tokens that nobody gave, and by the id. */
+static void call_unasked(const struct jsonrpc *m, struct slice arguments)
+{
+	const struct slice tokens[] = {m->id, slice_of("1"), slice_of("\"t\"")};
+
+	(void)arguments;
+	for (int i = 0; i < 3; i++) {
+		struct buf message = {0};
+
+		buf_printf(&message,
+			   "{\"jsonrpc\":\"2.0\",\"method\":"
+			   "\"notifications/progress\",\"params\":{"
+			   "\"progressToken\":%.*s,\"progress\":%d}}",
+			   (int)tokens[i].len, tokens[i].ptr, i);
 		say(&message);
 	}
 	answer(m->id, "{\"content\":[]}");
@@ -454,6 +482,7 @@ static const struct {
 	{"levels", call_levels, SCHEMA},
 	{"ask", call_ask, SCHEMA},
 	{"complete", call_complete, SCHEMA},
+	{"unasked", call_unasked, SCHEMA},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(*calls), LISTED = 10 };
