@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/asked.h"
 #include "adapter/batch.h"
 #include "adapter/delivery.h"
 #include "adapter/ledger.h"
@@ -28,6 +29,7 @@ struct bridge {
 	struct ledger ledger;
 	struct delivery delivery;
 	struct setup setup;
+	struct asked asked;
 	char *cwd;
 
 	unsigned char instance[ENVELOPE_ID_BYTES]; /* ours, for life */
@@ -97,8 +99,7 @@ static void refuse(struct bridge *b, struct batch *batch, struct slice id,
 	buf_finish(&text);
 }
 
-/* --- the ledger --------------------------------------------------------------
- */
+/* --- the ledger ----------------------------------------------------------- */
 
 static void on_send(void *owner, struct message *m, uint64_t after)
 {
@@ -237,21 +238,21 @@ static void message_from_host(struct bridge *b, struct slice text,
 		return;
 	case JSONRPC_RESULT:
 	case JSONRPC_ERROR:
-		forward(b, &m, NULL, now_ms);
+		if (asked_take(&b->asked, m.id))
+			forward(b, &m, NULL, now_ms);
 		return;
 	}
 }
 
 static void batch_from_host(struct bridge *b, struct slice text, int64_t now_ms)
 {
-	const struct slice no_id = {NULL, 0};
 	struct slice message;
 	struct batch *batch;
 	struct err e;
 	size_t at = 0;
 
 	if (!local_check_batch(text, b->setup.revision, &e)) {
-		refuse(b, NULL, no_id, &e);
+		refuse(b, NULL, (struct slice){NULL, 0}, &e);
 		return;
 	}
 	batch = batch_new();
@@ -319,14 +320,17 @@ static void answer_from_daemon(struct bridge *b, uint64_t sequence,
 	ledger_remove(&b->ledger, entry);
 }
 
-/* A daemon that starts, leaves or hangs is worth the wait; what else keeps us
- * away is for a person to mend. */
-static bool waiting_helps(enum reason trouble)
+/* There is another one now: what was asked in the last one is over. */
+static void forget_session(struct bridge *b)
 {
-	return trouble == ERR_DAEMON_STARTING ||
-	       trouble == ERR_DAEMON_UNREACHABLE || trouble == ERR_LOST ||
-	       trouble == ERR_DRAINING || trouble == ERR_OVERLOADED ||
-	       trouble == ERR_MISMATCH;
+	struct buf text = {0};
+
+	delivery_reset(&b->delivery);
+	ledger_forget_answers(&b->ledger);
+	while (asked_withdraw(&b->asked, &text)) {
+		b->sides->write(b->owner, buf_slice(&text));
+		buf_finish(&text);
+	}
 }
 
 /* --- public --------------------------------------------------------------- */
@@ -385,13 +389,8 @@ void bridge_hello(struct bridge *b, envelope_hello_t *hello)
 	b->hello_pending = ledger_numbers(&b->ledger, &hello->n_pending);
 	hello->pending = b->hello_pending;
 	hello->last = b->ledger.last;
-	hello->initialize_params = protobuf_bytes(buf_slice(&b->setup.params));
 	hello->cwd = protobuf_bytes(slice_of(b->cwd));
-	/* protobuf-c knows no const; it only reads these. */
-	if (b->setup.revision)
-		hello->revision = (char *)(uintptr_t)b->setup.revision;
-	if (b->setup.level)
-		hello->log_level = (char *)(uintptr_t)b->setup.level;
+	setup_hello(&b->setup, hello);
 }
 
 void bridge_attached(struct bridge *b, const envelope_welcome_t *welcome)
@@ -400,7 +399,7 @@ void bridge_attached(struct bridge *b, const envelope_welcome_t *welcome)
 
 	assert(welcome->session.len == sizeof(b->session));
 	if (!welcome->resumed)
-		delivery_reset(&b->delivery);
+		forget_session(b);
 	memcpy(b->session, welcome->session.data, sizeof(b->session));
 	b->has_session = true;
 	b->attached = true;
@@ -427,6 +426,7 @@ void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json)
 		swallow(b, sequence);
 		return;
 	}
+	asked_observe(&b->asked, &m);
 	if (m.kind == JSONRPC_RESULT || m.kind == JSONRPC_ERROR)
 		answer_from_daemon(b, sequence, &m);
 	else
@@ -468,7 +468,7 @@ int64_t bridge_turn(struct bridge *b, int64_t now_ms)
 	size_t host = b->sides->host_queued(b->owner);
 	size_t daemon = b->sides->daemon_queued(b->owner);
 
-	if (!b->attached && !waiting_helps(b->trouble.reason))
+	if (!b->attached && !local_waiting_helps(b->trouble.reason))
 		ledger_hurry(&b->ledger);
 	if (!b->attached)
 		ledger_expire(&b->ledger, &b->trouble, now_ms);

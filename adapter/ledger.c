@@ -268,6 +268,19 @@ uint64_t *ledger_numbers(const struct ledger *l, size_t *count)
 	return numbers;
 }
 
+void ledger_forget_answers(struct ledger *l)
+{
+	struct list *next;
+
+	for (struct list *at = l->entries.next; at != &l->entries; at = next) {
+		struct ledger_entry *entry = ledger_entry_of(at);
+
+		next = at->next;
+		if (!ledger_is_request(entry) && entry->method.len == 0)
+			ledger_remove(l, entry);
+	}
+}
+
 void ledger_extend(struct ledger *l, int64_t now_ms)
 {
 	for (struct list *at = l->entries.next; at != &l->entries;

@@ -123,6 +123,10 @@ uint64_t *ledger_numbers(const struct ledger *l, size_t *count);
  * what is queued. */
 void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome);
 
+/* Forget the responses of the host that were not sent: whoever asked is gone.
+ */
+void ledger_forget_answers(struct ledger *l);
+
 /* A daemon says that it makes progress: wait for it a little longer. */
 void ledger_extend(struct ledger *l, int64_t now_ms);
 

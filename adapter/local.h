@@ -10,10 +10,10 @@
 
 #include <stdbool.h>
 
+#include "proto/err.h"
 #include "proto/slice.h"
 
 struct buf;
-struct err;
 struct jsonrpc;
 struct ledger_entry;
 
@@ -33,5 +33,9 @@ void local_overlong(struct buf *to, struct slice start);
 /* May this text be split as a batch in a session of that revision (NULL for
  * none yet)? */
 bool local_check_batch(struct slice text, const char *revision, struct err *e);
+
+/* A daemon that starts, leaves or hangs is worth the wait; what else keeps us
+ * away is for a person to mend. */
+bool local_waiting_helps(enum reason trouble);
 
 #endif

@@ -36,6 +36,16 @@ void setup_observe(struct setup *s, const struct jsonrpc *m)
 		note_level(s, m->params);
 }
 
+void setup_hello(const struct setup *s, envelope_hello_t *hello)
+{
+	hello->initialize_params = protobuf_bytes(buf_slice(&s->params));
+	/* protobuf-c knows no const; it only reads these. */
+	if (s->revision)
+		hello->revision = (char *)(uintptr_t)s->revision;
+	if (s->level)
+		hello->log_level = (char *)(uintptr_t)s->level;
+}
+
 void setup_finish(struct setup *s)
 {
 	buf_finish(&s->params);

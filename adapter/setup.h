@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "proto/buf.h"
+#include "proto/envelope.h"
 
 struct jsonrpc;
 
@@ -29,6 +30,9 @@ void setup_initialize(struct setup *s, struct slice params);
 
 /* Any other message of the client: note what must survive. */
 void setup_observe(struct setup *s, const struct jsonrpc *m);
+
+/* Fill in what a Hello says of it; valid as long as s does not change. */
+void setup_hello(const struct setup *s, envelope_hello_t *hello);
 
 void setup_finish(struct setup *s);
 

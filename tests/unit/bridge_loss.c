@@ -441,6 +441,82 @@ static void a_batch_gets_its_troubles_as_one_answer(void **state)
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
+/* --- what the daemon asks ------------------------------------------------- */
+
+#define ASK(id)                                                                \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":"                       \
+	"\"elicitation/create\",\"params\":{}}"
+#define WITHDRAWN(id)                                                          \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","         \
+	"\"params\":{\"requestId\":" id                                        \
+	",\"reason\":\"the daemon was lost\"}}"
+
+static void a_question_is_answered_once(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	daemon_says(f, 1, ASK("7"));
+	saw(f, "host " ASK("7") "\n");
+	host_says(f, RESULT("8")); /* to nothing */
+	host_says(f, RESULT("\"7\""));
+	host_says(f, RESULT("7"));
+	host_says(f, RESULT("7"));
+	saw(f, "daemon 1 " RESULT("7") "\n");
+	daemon_says(f, 2, ASK("9"));
+	daemon_says(f, 3, WITHDRAWN("9"));
+	buf_reset(&f->log, 0);
+	host_says(f, RESULT("9"));
+	saw(f, "");
+}
+
+static void an_answer_survives_a_resumed_session(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {UNKNOWN};
+
+	attach_new_session(f);
+	daemon_says(f, 1, ASK("7"));
+	daemon_says(f, 2, ASK("8"));
+	host_says(f, RESULT("7"));
+	lose(f);
+	host_says(f, RESULT("8"));
+	buf_reset(&f->log, 0);
+	attach_to(f, 'a', true, 0, verdicts);
+	saw(f, "daemon 1 " RESULT("7") "\ndaemon 2 " RESULT("8") "\n");
+}
+
+static void another_daemon_gets_no_answer_to_what_it_did_not_ask(void **state)
+{
+	struct fake *f = *state;
+
+	attach_new_session(f);
+	daemon_says(f, 1, ASK("7"));
+	daemon_says(f, 2, ASK("8"));
+	daemon_says(f, 3, ASK("\"s\""));
+	lose(f);
+	host_says(f, RESULT("7"));
+	buf_reset(&f->log, 0);
+	attach_to(f, 'b', false, 0, NULL);
+	saw(f, "host " WITHDRAWN("8") "\nhost " WITHDRAWN("\"s\"") "\n");
+	host_says(f, RESULT("8"));
+	saw(f, "");
+	/* Of so many, the latest are known. */
+	for (uint64_t n = 1; n <= 65; n++) {
+		char id[128];
+
+		snprintf(id, sizeof(id),
+			 "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"m\"}",
+			 (int)n);
+		daemon_says(f, n, id);
+	}
+	buf_reset(&f->log, 0);
+	host_says(f, RESULT("1"));
+	saw(f, "");
+	host_says(f, RESULT("65"));
+	saw(f, "daemon 1 " RESULT("65") "\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +544,9 @@ int main(void)
 		TEST(too_much_to_wait_for_a_daemon_is_refused),
 		TEST(one_large_request_may_wait_but_not_two),
 		TEST(a_batch_gets_its_troubles_as_one_answer),
+		TEST(a_question_is_answered_once),
+		TEST(an_answer_survives_a_resumed_session),
+		TEST(another_daemon_gets_no_answer_to_what_it_did_not_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
