@@ -101,8 +101,8 @@ const struct command cmd_source_set = {
 	.name = "source set",
 	.usage = "NAME [--interactive WHEN] [--roots R]...",
 	.help = "Change how a tool server is treated",
-	.more = "What it was told at its start it is told anew when it starts "
-		"next.\n",
+	.more = "A server that has nothing to do starts anew with its next "
+		"request; a busy one is\ntold when it starts next.\n",
 	.operands = "@sources",
 	.options = options,
 	.option = option,

@@ -94,7 +94,8 @@ void router_source_remove(struct router *r, const char *name,
 			  void *owner);
 
 /* Change settings of a source.  done comes when they are in the store and
- * obeyed (a source that was disabled is down), or at once when it is refused:
+ * obeyed (a source that was disabled is down; one that has nothing to do starts
+ * anew, others obey at their next start), or at once when it is refused:
  * ERR_NOT_FOUND, ERR_INVALID_ARGUMENT. */
 void router_source_set(struct router *r, const char *name,
 		       const struct stored_change *change,

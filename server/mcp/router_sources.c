@@ -310,6 +310,15 @@ static void turn_on(struct routed *at)
 		source_refresh(at->source);
 }
 
+/* What it may ask is told at its start: one with nothing to do starts anew
+ * with its next request. */
+static void tell_anew(struct routed *at, const struct stored_change *change)
+{
+	if ((change->interactive || change->roots) && list_empty(&at->calls) &&
+	    source_state(at->source) == SOURCE_READY)
+		source_stop(at->source);
+}
+
 static void on_set(void *owner, const struct err *why)
 {
 	struct order *o = owner;
@@ -324,6 +333,8 @@ static void on_set(void *owner, const struct err *why)
 			turn_off(at);
 		else if (was_off && !routed_disabled(at))
 			turn_on(at);
+		else
+			tell_anew(at, &o->change);
 		if (routed_disabled(at)) {
 			o->stopping = true;
 			watch_departure(r);

@@ -256,6 +256,41 @@ static void the_last_of_two_switches_counts(void **state)
 	hub_end(h);
 }
 
+static void hub_set(struct hub *h, const struct stored_change *change)
+{
+	struct answer a = {0};
+
+	router_source_set(h->router, "fake", change, on_done, &a);
+	hub_await_answer(h, &a);
+	assert_int_equal(a.reason, ERR_NONE);
+}
+
+static void what_is_told_at_a_start_is_told_anew(void **state)
+{
+	static const struct stored_change change = {-1, "never", NULL};
+	struct hub *h = *state;
+	const struct source *s;
+
+	hub_start(h, 60000);
+	hub_add(h, "fake", NULL);
+	hub_await_listed(h);
+	s = router_source(h->router, "fake");
+	assert_int_equal(source_state(s), SOURCE_READY);
+	client_ask(&h->a, "1", "tools/call",
+		   "{\"name\":\"fake__hold\",\"arguments\":{}}");
+	hub_await_file(h, h->effects, "hold");
+	hub_set(h, &change); /* it is busy */
+	assert_int_equal(source_state(s), SOURCE_READY);
+	client_close(&h->a);
+	hub_set(h, &change);
+	while (source_state(s) != SOURCE_STOPPED)
+		hub_turn(h);
+	client_ask(&h->b, "2", "tools/call",
+		   "{\"name\":\"fake__echo\",\"arguments\":{\"n\":2}}");
+	client_await(h, &h->b, "\"structuredContent\":{\"n\":2}");
+	hub_end(h);
+}
+
 static void what_cannot_be_changed_is_refused(void **state)
 {
 	struct hub *h = *state;
@@ -286,6 +321,7 @@ int main(void)
 		hub_test(a_disabled_source_is_down_and_in_no_list),
 		hub_test(an_enabled_one_has_its_old_names),
 		hub_test(the_last_of_two_switches_counts),
+		hub_test(what_is_told_at_a_start_is_told_anew),
 		hub_test(what_cannot_be_changed_is_refused),
 	};
 
