@@ -174,6 +174,7 @@ struct routed *routed_new(struct router *r, const struct stored_source *stored)
 	source_share(at->source, &(struct source_shared){
 					 .starts = &r->starts,
 					 .children = r->children,
+					 .survey = &r->survey,
 				 });
 	return at;
 }

@@ -452,6 +452,7 @@ void router_free(struct router *r)
 	ev_timer_stop(r->loop, &r->changed);
 	router_free_sources(r);
 	children_free(r->children);
+	survey_finish(&r->survey);
 	catalogue_free(r->catalogue);
 	free(r->data_dir);
 	free(r->log_dir);

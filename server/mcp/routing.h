@@ -12,6 +12,7 @@
 #include "server/mcp/alarm.h"
 #include "server/mcp/router.h"
 #include "server/mcp/starts.h"
+#include "server/upstream/survey.h"
 
 /* A source as the router sees it.  Owned by the router. */
 struct routed {
@@ -45,6 +46,7 @@ struct router {
 
 	struct starts starts;
 	struct children *children;
+	struct survey survey;
 	struct routed **sources; /* in their order, the built-in one first */
 	size_t source_count;
 	struct list leaving; /* struct routed; they are being ended */

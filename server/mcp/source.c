@@ -75,6 +75,7 @@ void source_share(struct source *s, const struct source_shared *shared)
 	assert(s->starts == 0);
 	s->turn.starts = shared->starts;
 	s->children = shared->children;
+	s->survey = shared->survey;
 }
 
 void source_refresh(struct source *s)

@@ -32,6 +32,7 @@ struct source;
 struct starts;
 struct stored_change;
 struct stored_source;
+struct survey;
 
 enum source_state {
 	SOURCE_STOPPED,
@@ -106,6 +107,7 @@ struct source_limits {
 struct source_shared {
 	struct starts *starts;
 	struct children *children;
+	struct survey *survey;
 };
 
 /* Keep a source; nothing is started.  log_dir is where its stderr goes. */

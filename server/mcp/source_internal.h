@@ -29,6 +29,7 @@ struct source {
 
 	struct turn turn; /* to start, and to run */
 	struct children *children;
+	struct survey *survey; /* NULL: it makes its own */
 
 	enum source_state state;
 	struct leg *leg; /* in STARTING, READY and STOPPING */

@@ -3,7 +3,7 @@
 
 #include "proto/log.h"
 #include "server/mcp/source_internal.h"
-#include "server/upstream/procs.h"
+#include "server/upstream/survey.h"
 
 /* How long after a request its memory is looked at. */
 static const double look_after_s = 1.0;
@@ -21,6 +21,16 @@ void source_look_soon(struct source *s)
 				  alarm_now() + fmin(look_after_s, interval)));
 }
 
+static uint64_t memory_of(const struct source *s, pid_t session, double now)
+{
+	struct survey own = {0};
+	uint64_t bytes = survey_memory(s->survey ? s->survey : &own, session,
+				       (int64_t)(now * 1000));
+
+	survey_finish(&own);
+	return bytes;
+}
+
 /* While something is under way, and once more after it: at rest nobody looks.
  */
 void source_look(struct source *s, double now)
@@ -29,7 +39,7 @@ void source_look(struct source *s, double now)
 	bool idle = !isinf(leg_idle_since(s->leg));
 	struct err e;
 
-	s->rss_bytes = procs_memory((pid_t)leg_pid(s->leg));
+	s->rss_bytes = memory_of(s, (pid_t)leg_pid(s->leg), now);
 	s->looked_at = now;
 	s->look_at = INFINITY;
 	double used = (double)s->rss_bytes;

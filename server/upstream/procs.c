@@ -123,20 +123,20 @@ void procs_boot_id(char to[PROCS_BOOT_ID_BYTES])
 		snprintf(to, PROCS_BOOT_ID_BYTES, "unknown");
 }
 
-uint64_t procs_memory(pid_t session)
+void procs_each(void (*each)(void *owner, pid_t session, uint64_t bytes),
+		void *owner)
 {
 	DIR *dir = opendir("/proc");
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct stat_line line;
-	uint64_t pages = 0;
 	pid_t pid;
 
 	if (!dir)
-		return 0;
+		return;
 	while ((pid = next_pid(dir)))
-		if (read_stat(pid, &line) && line.session == session)
-			pages += line.rss_pages;
+		if (read_stat(pid, &line) && line.rss_pages > 0)
+			each(owner, line.session, line.rss_pages * page);
 	closedir(dir);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void procs_make_marker(char to[PROCS_MARKER_BYTES], const char *name)

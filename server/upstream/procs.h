@@ -26,9 +26,9 @@ bool procs_started(pid_t pid, uint64_t *start_ticks);
 /* Which boot of the machine this is, or "unknown". */
 void procs_boot_id(char to[PROCS_BOOT_ID_BYTES]);
 
-/* Resident memory of a session, whose number is its leader's pid, in bytes;
- * what processes share is counted for each.  0 when nobody can tell. */
-uint64_t procs_memory(pid_t session);
+/* Every process that has memory: its session, and what is resident of it. */
+void procs_each(void (*each)(void *owner, pid_t session, uint64_t bytes),
+		void *owner);
 
 /* Make a marker of a source, never the same twice. */
 void procs_make_marker(char to[PROCS_MARKER_BYTES], const char *name);

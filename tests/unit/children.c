@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "server/upstream/procs.h"
+#include "server/upstream/survey.h"
 
 /* A process that does nothing, with that marker or none; it leads a group. */
 static pid_t start(const char *marker)
@@ -164,14 +165,23 @@ static void without_a_directory_nothing_is_written(void **state)
 static void memory_is_that_of_the_whole_session(void **state)
 {
 	struct den *d = *state;
+	struct survey s = {0};
 	pid_t pid = start(NULL);
 
-	assert_true(procs_memory(getsid(0)) > 1 << 20);
-	assert_true(procs_memory(pid) > 0);
-	assert_true(procs_memory(pid) < 64 << 20);
+	assert_true(survey_memory(&s, getsid(0), 5000) > 1 << 20);
+	assert_true(survey_memory(&s, pid, 5000) > 0);
+	assert_true(survey_memory(&s, pid, 5000) < 64 << 20);
 	kill(pid, SIGKILL);
 	DEN_UNTIL(d, ended(pid, d));
-	assert_int_equal(procs_memory(pid), 0);
+	/* One walk serves for a second. */
+	assert_true(survey_memory(&s, pid, 5999) > 0);
+	assert_int_equal(survey_memory(&s, pid, 6000), 0);
+	/* Whoever was not there before is looked for. */
+	pid = start(NULL);
+	assert_true(survey_memory(&s, pid, 6000) > 0);
+	kill(pid, SIGKILL);
+	DEN_UNTIL(d, ended(pid, d));
+	survey_finish(&s);
 }
 
 int main(void)
