@@ -329,6 +329,7 @@ static void on_set(void *owner, const struct err *why)
 		bool was_off = routed_disabled(at);
 
 		source_set(at->source, &o->change);
+		turns_next(at);
 		if (!was_off && routed_disabled(at))
 			turn_off(at);
 		else if (was_off && !routed_disabled(at))

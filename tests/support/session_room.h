@@ -22,6 +22,7 @@
 #include "proto/json.h"
 #include "proto/mem.h"
 #include "proto/message.h"
+#include "server/mcp/question.h"
 #include "server/mcp/router.h"
 #include "server/mcp/session.h"
 

@@ -18,7 +18,8 @@ enum event { NOTHING, TOOLS, FAILED, NOTIFICATION, ANSWER, FAIL, PROGRESS };
 struct ears {
 	struct source *source;
 	enum event free_in; /* free the source inside this event */
-	unsigned tools, failed, notifications;
+	unsigned tools, failed, notifications, requests, ended;
+	bool takes; /* what it asks is answered by the test */
 	struct err why;
 	struct buf notification;
 };
@@ -87,7 +88,6 @@ static inline void on_notification(void *owner, struct source *s,
 	maybe_free(e, NOTIFICATION);
 }
 
-/* What it asks is refused. */
 static inline bool on_request(void *owner, struct source *s,
 			      const struct jsonrpc *m)
 {
@@ -95,7 +95,8 @@ static inline bool on_request(void *owner, struct source *s,
 
 	assert_ptr_equal(e->source, s);
 	(void)m;
-	return false;
+	e->requests++;
+	return e->takes;
 }
 
 static inline void on_ended(void *owner, struct source *s)
@@ -103,6 +104,7 @@ static inline void on_ended(void *owner, struct source *s)
 	struct ears *e = owner;
 
 	assert_ptr_equal(e->source, s);
+	e->ended++;
 }
 
 static const struct source_events source_events = {

@@ -365,6 +365,56 @@ static void what_is_no_single_request_is_refused(void **state)
 	leave(&room);
 }
 
+static void questions_have_numbers_and_answers(void **state)
+{
+	struct session_limits limits = small_limits();
+	struct room room;
+
+	(void)state;
+	enter(&room, &limits);
+	struct session *a = open_session(&room, &room.a);
+	struct session *b = open_session(&room, &room.b);
+	uint64_t first = session_question(a);
+	assert_int_equal(session_question(a), first + 1);
+	/* What one was asked is not what another was asked, nor what this one
+	 * was in another life. */
+	assert_int_not_equal(session_question(b), first);
+	assert_int_equal(session_abilities(a), 0);
+	session_set_client(a,
+			   slice_of("{\"capabilities\":{\"elicitation\":{}}}"));
+	assert_int_equal(session_abilities(a), QUESTION_CAN_FORM);
+	assert_true(session_ask(a, slice_of("{}")));
+	assert_sent(&room.a, "1 {}\n");
+	say(a, 1, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}");
+	assert_int_equal(router.responses, 1);
+	assert_string_equal(router.response_id, "7");
+	say(a, 2,
+	    "{\"jsonrpc\":\"2.0\",\"id\":8,\"error\":{\"code\":1,"
+	    "\"message\":\"\"}}");
+	assert_int_equal(router.responses, 2);
+	assert_string_equal(router.response_id, "8");
+	/* It has nothing in flight, but may be asked something. */
+	session_detach(a, true);
+	assert_int_equal(router.left, 1);
+	session_detach(b, true);
+	leave(&room);
+}
+
+static void a_client_that_does_not_read_cannot_be_asked(void **state)
+{
+	struct session_limits limits = small_limits();
+	struct room room;
+
+	(void)state;
+	enter(&room, &limits);
+	struct session *a = open_session(&room, &room.a);
+	session_detach(a, false);
+	assert_true(session_ask(a, slice_of("{}"))); /* it may come back */
+	fill(a, limits.session_bytes);
+	assert_false(session_ask(a, slice_of("{}")));
+	leave(&room);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +432,8 @@ int main(void)
 		cmocka_unit_test(a_single_request_is_answered_from_the_loop),
 		cmocka_unit_test(an_abandoned_request_is_cancelled),
 		cmocka_unit_test(what_is_no_single_request_is_refused),
+		cmocka_unit_test(questions_have_numbers_and_answers),
+		cmocka_unit_test(a_client_that_does_not_read_cannot_be_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

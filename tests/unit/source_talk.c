@@ -422,6 +422,58 @@ static void the_built_in_one_is_a_source_like_any_other(void **state)
 	close_source(&e);
 }
 
+static void nobodys_time_runs_out_while_it_asks(void **state)
+{
+	struct den *d = *state;
+	struct source_limits limits = usual_limits;
+	struct ears e = {.takes = true};
+	struct reply asking = {0}, held = {0}, echo[20] = {{0}};
+
+	limits.request_ms = 500;
+	open_source(d, &e, "", &limits);
+	assert_true(ask(&e, &asking, "ask",
+			"{\"method\":\"roots/list\",\"params\":{}}"));
+	assert_true(ask(&e, &held, "hold", "{}"));
+	DEN_UNTIL(d, e.requests == 1);
+	/* Until well after that time. */
+	for (int i = 0; i < 20; i++) {
+		assert_true(ask(&e, &echo[i], "slow", "{\"ms\":50}"));
+		DEN_UNTIL(d, echo[i].answers);
+		finish_reply(&echo[i]);
+	}
+	assert_int_equal(held.fails + asking.fails, 0);
+	source_answer(e.source, slice_of("{\"jsonrpc\":\"2.0\",\n\"id\":"
+					 "\"q-0-1\",\"result\":{}}"));
+	DEN_UNTIL(d, asking.answers);
+	DEN_UNTIL(d, held.fails);
+	assert_int_equal(held.why.reason, ERR_DEADLINE);
+	assert_int_equal(e.ended, 0);
+	finish_reply(&asking);
+	finish_reply(&held);
+	close_source(&e);
+}
+
+static void what_it_asked_ends_with_it(void **state)
+{
+	struct den *d = *state;
+	struct ears e = {.takes = true};
+	struct reply asking = {0}, crash = {0};
+
+	open_source(d, &e, "", &usual_limits);
+	assert_true(ask(&e, &asking, "ask",
+			"{\"method\":\"roots/list\",\"parallel\":2}"));
+	DEN_UNTIL(d, e.requests == 2);
+	/* One it took back. */
+	source_answer(e.source, slice_of(""));
+	assert_true(ask(&e, &crash, "crash", "{}"));
+	DEN_UNTIL(d, asking.fails && crash.fails);
+	assert_int_equal(e.ended, 1);
+	source_notify(e.source, slice_of("{}")); /* to nobody */
+	finish_reply(&asking);
+	finish_reply(&crash);
+	close_source(&e);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, den_setup, den_teardown)
@@ -445,6 +497,8 @@ int main(void)
 		TEST(tools_that_would_break_a_client_are_left_out),
 		TEST(a_changed_list_is_read_again),
 		TEST(the_built_in_one_is_a_source_like_any_other),
+		TEST(nobodys_time_runs_out_while_it_asks),
+		TEST(what_it_asked_ends_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
