@@ -131,7 +131,28 @@ void plat_close_from(int first)
 }
 
 /* proc_locks(5): "1: FLOCK ADVISORY WRITE 708 08:02:13 0 EOF", the device in
- * hexadecimal. */
+ * hexadecimal.  The pid, when the line is about that file. */
+static pid_t flock_pid(char *line, const struct stat *st)
+{
+	enum { KIND = 1, PID = 4, FILE_ID = 5, FIELDS };
+	char *fields[FIELDS] = {NULL};
+	char id[64];
+	char *rest = NULL;
+	char *word = strtok_r(line, " ", &rest);
+
+	for (int i = 0; i < FIELDS && word; i++) {
+		fields[i] = word;
+		word = strtok_r(NULL, " ", &rest);
+	}
+	snprintf(id, sizeof(id), "%02x:%02x:%ju", major(st->st_dev),
+		 minor(st->st_dev), (uintmax_t)st->st_ino);
+	if (!fields[FILE_ID] || strcmp(fields[KIND], "FLOCK") != 0 ||
+	    strcmp(fields[FILE_ID], id) != 0)
+		return 0;
+	long pid = strtol(fields[PID], NULL, 10);
+	return pid > 0 ? (pid_t)pid : 0;
+}
+
 pid_t plat_lock_holder(int dir_fd, const char *name)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -141,20 +162,9 @@ pid_t plat_lock_holder(int dir_fd, const char *name)
 
 	if (!locks)
 		return 0;
-	bool there = fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	while (there && holder == 0 && fgets(line, sizeof(line), locks)) {
-		char kind[16];
-		long pid;
-		unsigned major_of, minor_of;
-		unsigned long inode;
-
-		if (sscanf(line, "%*s %15s %*s %*s %ld %x:%x:%lu", kind, &pid,
-			   &major_of, &minor_of, &inode) == 5 &&
-		    strcmp(kind, "FLOCK") == 0 && pid > 0 &&
-		    inode == st.st_ino && major_of == major(st.st_dev) &&
-		    minor_of == minor(st.st_dev))
-			holder = (pid_t)pid;
-	}
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		while (holder == 0 && fgets(line, sizeof(line), locks))
+			holder = flock_pid(line, &st);
 	fclose(locks);
 	return holder;
 }

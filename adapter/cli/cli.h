@@ -110,6 +110,8 @@ extern const char *const cli_exit_texts[];
 
 int cli_help(const struct cli *c);
 int cli_command_help(const struct command *cmd);
+/* Has it a letter, too? */
+bool cli_option_has_letter(const struct cli_option *o);
 /* "-o, --output FORMAT" */
 void cli_option_synopsis(const struct cli_option *o, char to[64]);
 

@@ -6,7 +6,6 @@
  * of an option, or its operands.  The names of sources are asked of a daemon
  * that runs; none is started.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,11 +15,6 @@
 struct dialect {
 	const char *dirs, *files, *sources;
 };
-
-static bool has_letter(const struct cli_option *o)
-{
-	return o->value < CLI_OWN_OPTION && isalpha(o->value);
-}
 
 /* A table may have a row for each form of an option: only the first counts. */
 static bool is_repeated(const struct cli_option *rows,
@@ -52,7 +46,7 @@ static void put_quoted(const char *text)
 
 static void put_option(const struct cli_option *o, const char *between)
 {
-	if (has_letter(o))
+	if (cli_option_has_letter(o))
 		printf("-%c%s", o->value, between);
 	printf("--%s", o->name);
 }
@@ -289,7 +283,7 @@ static void put_fish_option(const struct cli_option *o, const char *when)
 	if (when)
 		printf(" -n '__executor_in %s'", when);
 	printf(" -l %s", o->name);
-	if (has_letter(o))
+	if (cli_option_has_letter(o))
 		printf(" -s %c", o->value);
 	if (o->argument)
 		fputs(" -x", stdout);
@@ -382,7 +376,7 @@ static void put_fish(const struct cli *c)
 	     "and test \"$line[1..$count]\" = \"$argv\"\n"
 	     "end\n\n"
 	     "complete -c executor -f");
-	for (const struct cli_option *o = c->common; o->name; o++)
+	for (const struct cli_option *o = c->common; o && o->name; o++)
 		put_fish_option(o, NULL);
 	for (size_t i = 0; i < c->command_count; i++)
 		if (!c->commands[i]->hidden)

@@ -1,5 +1,6 @@
 /* The help half of cli.h: --help, from the tables. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,9 +18,14 @@ const char *const cli_exit_texts[] = {
 	NULL,
 };
 
+bool cli_option_has_letter(const struct cli_option *o)
+{
+	return o->value > 0 && o->value <= UCHAR_MAX && isalpha(o->value);
+}
+
 void cli_option_synopsis(const struct cli_option *o, char to[64])
 {
-	bool letter = o->value < CLI_OWN_OPTION && isalpha(o->value);
+	bool letter = cli_option_has_letter(o);
 
 	snprintf(to, 64, "%c%c%c --%s%s%s", letter ? '-' : ' ',
 		 letter ? o->value : ' ', letter ? ',' : ' ', o->name,

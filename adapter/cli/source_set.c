@@ -44,13 +44,13 @@ static void finish(void *own)
 }
 
 /* Send it; what is done is said for people. */
-static int set(struct cli *c, request_t *request, char *name, const char *done)
+static int set(struct cli *c, request_t request, char *name, const char *done)
 {
 	struct err e;
 
-	request->name = name;
+	request.name = name;
 	Executor__Admin__V1__SetSourceResponse *reply = cli_admin(
-		c, true, "SetSource", &request->base,
+		c, true, "SetSource", &request.base,
 		&executor__admin__v1__set_source_response__descriptor, &e);
 	if (reply && !reply->source)
 		err_set(&e, ERR_PROTOCOL, "the daemon answered no source");
@@ -84,7 +84,7 @@ static int run_set(struct cli *c, void *own, int argc, char **argv)
 			return cli_fail(&e);
 		request.roots = protobuf_bytes(slice_of(roots));
 	}
-	int status = set(c, &request, argv[0], "changed");
+	int status = set(c, request, argv[0], "changed");
 	free(roots);
 	return status;
 }
@@ -121,7 +121,7 @@ static int run_enable(struct cli *c, void *own, int argc, char **argv)
 	(void)argc;
 	request.enabled =
 		EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_ON;
-	return set(c, &request, argv[0], "enabled");
+	return set(c, request, argv[0], "enabled");
 }
 
 const struct command cmd_source_enable = {
@@ -142,7 +142,7 @@ static int run_disable(struct cli *c, void *own, int argc, char **argv)
 	(void)argc;
 	request.enabled =
 		EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_OFF;
-	return set(c, &request, argv[0], "disabled");
+	return set(c, request, argv[0], "disabled");
 }
 
 const struct command cmd_source_disable = {

@@ -87,7 +87,10 @@ static void print_sessions(const admin_status_t *s)
 		  "REQUESTS");
 	for (size_t i = 0; i < s->n_sessions; i++) {
 		const admin_session_t *one = s->sessions[i];
-		char id[9], age[16], busy[16], requests[24];
+		char id[9];
+		char age[16];
+		char busy[16];
+		char requests[24];
 		struct buf client = {0};
 
 		short_id(id, one->session);
@@ -113,7 +116,10 @@ static void print_sources(const admin_status_t *s)
 	table_row(t, "SOURCE", "STATE", "PID", "TOOLS", "BUSY", "RESTARTS");
 	for (size_t i = 0; i < s->n_sources; i++) {
 		const admin_source_t *one = s->sources[i];
-		char pid[24], tools[16], busy[16], restarts[16];
+		char pid[24];
+		char tools[16];
+		char busy[16];
+		char restarts[16];
 
 		snprintf(pid, sizeof(pid), "%" PRId64, one->pid);
 		snprintf(tools, sizeof(tools), "%" PRIu32, one->tools);
@@ -136,7 +142,8 @@ static void print_calls(const Executor__Admin__V1__ListCallsResponse *reply)
 	table_row(t, "SESSION", "CLIENT", "CALL", "SOURCE", "AGE");
 	for (size_t i = 0; i < reply->n_calls; i++) {
 		const admin_call_t *one = reply->calls[i];
-		char id[9], age[16];
+		char id[9];
+		char age[16];
 		struct buf what = {0};
 
 		short_id(id, one->session);

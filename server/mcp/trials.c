@@ -20,24 +20,31 @@ static void free_trial(struct trial *t)
 	free(t);
 }
 
+static bool may_start(const struct routed *at, struct err *e)
+{
+	const char *name = source_name(at->source);
+
+	if (routed_disabled(at))
+		return err_set(e, ERR_SOURCE_DISABLED,
+			       "the source \"%s\" is disabled; executor source "
+			       "enable %s",
+			       name, name);
+	if (at->router->stopping)
+		return err_set(e, ERR_DRAINING, "the daemon is about to stop");
+	return true;
+}
+
 void router_source_test(struct router *r, const char *name,
 			void (*done)(void *owner, const struct err *why),
 			void *owner)
 {
 	struct routed *at = router_routed(r, name);
-	struct err e = {0};
+	struct err e;
 
-	if (!at)
-		err_set(&e, ERR_NOT_FOUND, "there is no source \"%.40s\"",
-			name);
-	else if (routed_disabled(at))
-		err_set(&e, ERR_SOURCE_DISABLED,
-			"the source \"%s\" is disabled; executor source "
-			"enable %s",
-			name, name);
-	else if (r->stopping)
-		err_set(&e, ERR_DRAINING, "the daemon is about to stop");
-	if (e.reason != ERR_NONE) {
+	if (!at || !may_start(at, &e)) {
+		if (!at)
+			err_set(&e, ERR_NOT_FOUND,
+				"there is no source \"%.40s\"", name);
 		done(owner, &e);
 		return;
 	}
