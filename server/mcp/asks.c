@@ -132,13 +132,15 @@ static void set_alarm(struct router *r)
 static void on_due(void *owner)
 {
 	struct router *r = owner;
+	double now = alarm_now();
 	struct err why;
 
 	err_set(&why, ERR_DEADLINE, "nobody answered in time");
-	while (!list_empty(&r->asks) &&
-	       ask_of(r->asks.next)->due <= alarm_now()) {
-		tell_client(ask_of(r->asks.next), slice_of("\"timeout\""));
-		dismiss(ask_of(r->asks.next), &why);
+	while (!list_empty(&r->asks) && ask_of(r->asks.next)->due <= now) {
+		struct ask *a = ask_of(list_pop(&r->asks));
+
+		tell_client(a, slice_of("\"timeout\""));
+		dismiss(a, &why);
 	}
 	set_alarm(r);
 }
@@ -406,7 +408,7 @@ void asks_init(struct router *r)
 void asks_drop_all(struct router *r)
 {
 	while (!list_empty(&r->asks))
-		free_ask(ask_of(r->asks.next));
+		free_ask(ask_of(list_pop(&r->asks)));
 	elicited_forget(r, NULL, 0);
 	alarm_stop(&r->ask_due);
 }

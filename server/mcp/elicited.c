@@ -44,7 +44,7 @@ void elicited_note(struct routed *at, uint64_t session, struct slice id)
 	if (json_kind(id) != JSON_STRING || id.len > ID_BYTES)
 		return;
 	if (r->elicited_count >= KEPT)
-		forget(r, elicited_of(r->elicited.next));
+		forget(r, elicited_of(list_pop(&r->elicited)));
 	struct elicited *e = mem_alloc(sizeof(*e) + id.len);
 	e->at = at;
 	e->session = session;

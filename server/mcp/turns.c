@@ -53,11 +53,9 @@ static void free_visitor(struct visitor *v)
 	free(v);
 }
 
-static struct visitor *first_visitor(const struct routed *at)
+static struct visitor *visitor_of(struct list *in_source)
 {
-	return list_empty(&at->turns)
-		       ? NULL
-		       : LIST_ITEM(at->turns.next, struct visitor, in_source);
+	return LIST_ITEM(in_source, struct visitor, in_source);
 }
 
 /* --- whose ---------------------------------------------------------------- */
@@ -212,16 +210,17 @@ static void take_turn(struct visitor *v)
 /* Everything at the head of the queue that is of one session goes in. */
 static void admit_waiting(struct routed *at)
 {
-	struct visitor *v;
 	bool several;
 
-	while ((v = first_visitor(at))) {
+	while (!list_empty(&at->turns)) {
 		uint64_t holder = call_sole_session(at, &several);
 
 		if (source_is_exclusive(at->source) &&
-		    (several || (holder != 0 && holder != v->session)))
+		    (several ||
+		     (holder != 0 &&
+		      holder != visitor_of(at->turns.next)->session)))
 			return;
-		take_turn(v);
+		take_turn(visitor_of(list_pop(&at->turns)));
 	}
 }
 
@@ -243,9 +242,9 @@ void turns_next(struct routed *at)
 
 void turns_refuse(struct routed *at, const struct err *why)
 {
-	struct visitor *v;
+	while (!list_empty(&at->turns)) {
+		struct visitor *v = visitor_of(list_pop(&at->turns));
 
-	while ((v = first_visitor(at))) {
 		/* Answered first: its id is its own. */
 		reply_error(at->router, (struct reply_to){v->session, v->m.id},
 			    why, source_name(at->source));
@@ -295,8 +294,11 @@ void turns_source_ended(struct routed *at)
 
 void turns_drop_all(struct router *r)
 {
-	while (!list_empty(&r->turns))
-		free_visitor(
-			LIST_ITEM(r->turns.next, struct visitor, in_router));
+	struct list *next;
+
+	for (struct list *i = r->turns.next; i != &r->turns; i = next) {
+		next = i->next;
+		free_visitor(LIST_ITEM(i, struct visitor, in_router));
+	}
 	alarm_stop(&r->turn);
 }
