@@ -24,6 +24,10 @@ const quiet = {
 	OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1',
 	OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
 	OTEL_SDK_DISABLED: 'true',
+	// Some look for news all the same: they find a closed door.
+	HTTP_PROXY: closed, HTTPS_PROXY: closed, ALL_PROXY: closed,
+	http_proxy: closed, https_proxy: closed, all_proxy: closed,
+	npm_config_registry: closed,
 };
 
 // How each is started; null where it is not installed for this machine.
