@@ -22,7 +22,8 @@ static void answer_initialize(struct buf *to, const struct jsonrpc *request)
 {
 	struct buf result = {0};
 
-	mcp_initialize_result(&result, request->params);
+	mcp_initialize_result(&result, request->params,
+			      (struct slice){NULL, 0});
 	jsonrpc_result(to, request->id, buf_slice(&result));
 	buf_finish(&result);
 }

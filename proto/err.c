@@ -21,6 +21,10 @@ static const struct {
 	[ERR_INVALID_PARAMS] = {GRPC_INVALID_ARGUMENT, -32602,
 				"invalid_params"},
 	[ERR_UNKNOWN_TOOL] = {GRPC_NOT_FOUND, -32602, "unknown_tool"},
+	[ERR_UNKNOWN_PROMPT] = {GRPC_NOT_FOUND, -32602, "unknown_prompt"},
+	/* MCP 2025-11-25, Resources, Error Handling: "Resource not found:
+	 * -32002". */
+	[ERR_UNKNOWN_RESOURCE] = {GRPC_NOT_FOUND, -32002, "unknown_resource"},
 	[ERR_TOO_LARGE] = {GRPC_RESOURCE_EXHAUSTED, -32603, "too_large"},
 	[ERR_PROTOCOL] = {GRPC_INTERNAL, -32603, "protocol_error"},
 	[ERR_UNIMPLEMENTED] = {GRPC_UNIMPLEMENTED, -32603, "unimplemented"},

@@ -41,6 +41,8 @@ enum reason {
 	ERR_METHOD_NOT_FOUND, /* a JSON-RPC method that nobody serves */
 	ERR_INVALID_PARAMS,
 	ERR_UNKNOWN_TOOL,
+	ERR_UNKNOWN_PROMPT,
+	ERR_UNKNOWN_RESOURCE, /* a URI that is nobody's */
 	ERR_TOO_LARGE,	      /* over a limit of size, count or depth */
 	ERR_PROTOCOL,	      /* broke HTTP/2, gRPC or the Session protocol */
 	ERR_UNIMPLEMENTED,    /* no such gRPC method, or not as it was called */

@@ -14,10 +14,12 @@ static const char *const revisions[] = {
 };
 
 /* One constant for every client, whatever is connected now: a session cannot
- * learn later that the server can do more.  What is not declared here is
- * answered with -32601. */
+ * learn later that the server can do more.  What no source has is an empty
+ * list.  What is not declared here is answered with -32601. */
 static const char capabilities[] =
-	"{\"tools\":{\"listChanged\":true},\"logging\":{}}";
+	"{\"tools\":{\"listChanged\":true},\"prompts\":{\"listChanged\":true},"
+	"\"resources\":{\"subscribe\":true,\"listChanged\":true},"
+	"\"logging\":{},\"completions\":{}}";
 
 static const char server_info[] =
 	"{\"name\":\"executor\",\"title\":\"Executor\","
@@ -64,12 +66,18 @@ const char *mcp_revision(struct slice params)
 	return MCP_REVISION_NEWEST;
 }
 
-void mcp_initialize_result(struct buf *to, struct slice params)
+void mcp_initialize_result(struct buf *to, struct slice params,
+			   struct slice instructions)
 {
 	buf_printf(to,
 		   "{\"protocolVersion\":\"%s\",\"capabilities\":%s,"
-		   "\"serverInfo\":%s}",
+		   "\"serverInfo\":%s",
 		   mcp_revision(params), capabilities, server_info);
+	if (instructions.len > 0) {
+		buf_append_text(to, ",\"instructions\":");
+		json_quote(to, instructions);
+	}
+	buf_append_text(to, "}");
 }
 
 bool mcp_has_effect(const struct jsonrpc *m)

@@ -23,8 +23,10 @@ struct jsonrpc;
  * they ask for when we know it, else MCP_REVISION_NEWEST.  Static text. */
 const char *mcp_revision(struct slice params);
 
-/* Append the result of initialize for these raw params (empty for none). */
-void mcp_initialize_result(struct buf *to, struct slice params);
+/* Append the result of initialize for these raw params (empty for none), with
+ * these instructions (a text, or empty). */
+void mcp_initialize_result(struct buf *to, struct slice params,
+			   struct slice instructions);
 
 /* May running this message twice change something twice?  Yes for tools/call
  * and for every request whose method we do not know; no for the methods that

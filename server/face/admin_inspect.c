@@ -36,7 +36,7 @@ static Executor__Admin__V1__Tool **find_tools(struct view *v,
 			 json_next_element(buf_slice(&found), &at, &hit);) {
 		buf_reset(&name, SIZE_MAX);
 		json_unquote(&name, json_get(hit, "name"));
-		const struct catalogue_tool *t =
+		const struct catalogue_item *t =
 			catalogue_find(all, buf_slice(&name));
 		if (t)
 			list[(*count)++] = view_tool(v, t);
@@ -114,7 +114,7 @@ struct fate *admin_test_source(void *service, struct call *c,
 }
 
 /* Was the tool given another name than the one a person would guess? */
-static bool is_renamed(const struct catalogue_tool *t)
+static bool is_renamed(const struct catalogue_item *t)
 {
 	size_t prefix = strlen(t->source);
 	struct slice name = t->exposed;
@@ -125,13 +125,13 @@ static bool is_renamed(const struct catalogue_tool *t)
 		return true;
 	return !slice_equal(
 		(struct slice){name.ptr + prefix + 2, name.len - prefix - 2},
-		t->name);
+		t->key);
 }
 
 static void count_names(const struct catalogue *all, const struct source *s,
 			Executor__Admin__V1__SourceCheck *to)
 {
-	const struct catalogue_tool *t;
+	const struct catalogue_item *t;
 	size_t said = 0;
 	size_t at = 0;
 
@@ -141,7 +141,7 @@ static void count_names(const struct catalogue *all, const struct source *s,
 		to->tools++;
 		to->renamed += is_renamed(t);
 	}
-	source_tools(s, &said);
+	source_items(s, KIND_TOOL, &said);
 	if (to->enabled && said > to->tools)
 		to->left_out = (uint32_t)said - to->tools;
 }

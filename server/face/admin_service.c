@@ -295,7 +295,7 @@ static struct fate *on_list_tools(void *service, struct call *c,
 	return wait_for_lists(wait_new(a, c, answer_tools, "", asked->source));
 }
 
-static const struct catalogue_tool *find_tool(const struct wait *w)
+static const struct catalogue_item *find_tool(const struct wait *w)
 {
 	const struct catalogue *all = router_catalogue(w->admin->router);
 
@@ -307,7 +307,7 @@ static const struct catalogue_tool *find_tool(const struct wait *w)
 static struct fate *answer_tool(struct wait *w)
 {
 	Executor__Admin__V1__GetToolResponse r;
-	const struct catalogue_tool *t = find_tool(w);
+	const struct catalogue_item *t = find_tool(w);
 	struct view v;
 	struct err e;
 

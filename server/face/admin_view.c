@@ -117,7 +117,7 @@ Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
 
 	executor__admin__v1__source__init(to);
 	source_info(s, &info);
-	source_tools(s, &tools);
+	source_items(s, KIND_TOOL, &tools);
 	to->name = view_text(v, source_name(s));
 	to->state = states[source_state(s)];
 	add_command(v, to, info.command);
@@ -228,14 +228,14 @@ view_sessions(struct view *v, const struct sessions *all, size_t *count)
 }
 
 Executor__Admin__V1__Tool *view_tool(struct view *v,
-				     const struct catalogue_tool *t)
+				     const struct catalogue_item *t)
 {
 	Executor__Admin__V1__Tool *to = view_take(v, sizeof(*to));
 
 	executor__admin__v1__tool__init(to);
 	to->name = take_name(v, t->exposed);
 	to->source = view_text(v, t->source);
-	to->source_name = take_name(v, t->name);
+	to->source_name = take_name(v, t->key);
 	to->json = protobuf_bytes(t->json);
 	return to;
 }
@@ -245,7 +245,7 @@ Executor__Admin__V1__Tool **view_tools(struct view *v,
 				       const char *source, size_t *count)
 {
 	Executor__Admin__V1__Tool **list = take_array(v, catalogue_count(c));
-	const struct catalogue_tool *t;
+	const struct catalogue_item *t;
 	size_t at = 0;
 
 	*count = 0;

@@ -15,7 +15,7 @@
 #include "proto/slice.h"
 
 struct catalogue;
-struct catalogue_tool;
+struct catalogue_item;
 struct router;
 struct sessions;
 struct source;
@@ -39,7 +39,7 @@ void view_stderr(struct view *v, Executor__Admin__V1__Source *to,
 Executor__Admin__V1__Source *view_source(struct view *v,
 					 const struct source *s);
 Executor__Admin__V1__Tool *view_tool(struct view *v,
-				     const struct catalogue_tool *t);
+				     const struct catalogue_item *t);
 
 /* All of them; *count gets their number. */
 Executor__Admin__V1__Source **

@@ -18,11 +18,11 @@ static void add_text(struct buf *json, const char *member, const char *text)
 /* Also of a source that has not run yet in this life. */
 static size_t count_tools(const struct router *r, const char *source)
 {
-	const struct catalogue_tool *tool;
+	const struct catalogue_item *tool;
 	size_t count = 0;
 	size_t at = 0;
 
-	while ((tool = catalogue_next(r->catalogue, &at)) != NULL)
+	while ((tool = catalogue_next(r->catalogues[KIND_TOOL], &at)) != NULL)
 		if (strcmp(tool->source, source) == 0)
 			count++;
 	return count;
@@ -67,13 +67,14 @@ static void search(void *hub, struct slice query, unsigned limit,
 {
 	const struct router *r = hub;
 
-	catalogue_search(r->catalogue, query, limit, json);
+	catalogue_search(r->catalogues[KIND_TOOL], query, limit, json);
 }
 
 static bool describe(void *hub, struct slice name, struct buf *json)
 {
 	const struct router *r = hub;
-	const struct catalogue_tool *tool = catalogue_find(r->catalogue, name);
+	const struct catalogue_item *tool =
+		catalogue_find(r->catalogues[KIND_TOOL], name);
 
 	if (!tool)
 		return false;
@@ -88,16 +89,17 @@ static void status(void *hub, struct buf *json)
 	buf_append_text(json, "{\"version\":");
 	json_quote(json, slice_of(EXECUTOR_VERSION));
 	add_text(json, "data_dir", r->data_dir);
-	buf_printf(
-		json,
-		",\"pid\":%ld,\"epoch\":%llu,\"uptime_s\":%lld,"
-		"\"sessions\":%zu,\"sources\":%zu,\"tools\":%zu,"
-		"\"requests\":%llu,\"errors\":%llu,\"in_flight\":%u}",
-		(long)getpid(), (unsigned long long)r->options.epoch,
-		(long long)((clock_now_ms() - r->started_ms) / 1000),
-		sessions_count(r->sessions), r->source_count,
-		catalogue_count(r->catalogue), (unsigned long long)r->requests,
-		(unsigned long long)r->errors, sessions_in_flight(r->sessions));
+	buf_printf(json,
+		   ",\"pid\":%ld,\"epoch\":%llu,\"uptime_s\":%lld,"
+		   "\"sessions\":%zu,\"sources\":%zu,\"tools\":%zu,"
+		   "\"requests\":%llu,\"errors\":%llu,\"in_flight\":%u}",
+		   (long)getpid(), (unsigned long long)r->options.epoch,
+		   (long long)((clock_now_ms() - r->started_ms) / 1000),
+		   sessions_count(r->sessions), r->source_count,
+		   catalogue_count(r->catalogues[KIND_TOOL]),
+		   (unsigned long long)r->requests,
+		   (unsigned long long)r->errors,
+		   sessions_in_flight(r->sessions));
 }
 
 const struct builtin_hub builtin_hub = {

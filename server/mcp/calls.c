@@ -6,10 +6,12 @@
 #include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/json.h"
+#include "proto/jsonrpc.h"
 #include "proto/mem.h"
+#include "server/mcp/alias.h"
 #include "server/mcp/asks.h"
-#include "server/mcp/catalogue.h"
 #include "server/mcp/elicited.h"
+#include "server/mcp/handouts.h"
 #include "server/mcp/project.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
@@ -23,7 +25,7 @@ struct call {
 	uint64_t number;       /* the source's */
 	struct reply_to to;    /* to.id is ours */
 	struct slice token;    /* raw and ours; empty: no progress is wanted */
-	bool wrapped;	       /* the tool's catalogue_tool.wrapped */
+	unsigned way_back;     /* of enum call_return */
 	struct slice method;   /* ours, for whoever looks, as is name */
 	struct slice name;
 	int64_t started_ms;
@@ -59,21 +61,36 @@ static void free_call(struct call *c)
 
 /* --- reading -------------------------------------------------------------- */
 
-/* Two parsers may take different ones of two equal keys: what we route on must
- * be there once. */
-static bool once(struct slice object, const char *name, struct err *e)
+/* One walk over an object: the members of these names.  Two parsers may take
+ * different ones of two equal keys: what we route on must be there once. */
+static bool read_members(struct slice object, const char *const *names,
+			 struct slice *values, size_t count, struct err *e)
 {
-	if (!json_has_twice(object, name))
-		return true;
-	return err_set(e, ERR_INVALID_REQUEST,
-		       "the member \"%s\" of the params occurs twice", name);
+	struct json_member member;
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = (struct slice){NULL, 0};
+	while (json_next_member(object, &at, &member)) {
+		for (size_t i = 0; i < count; i++) {
+			if (!json_key_is(member.key, names[i]))
+				continue;
+			if (values[i].len > 0)
+				return err_set(e, ERR_INVALID_REQUEST,
+					       "the member \"%s\" of the "
+					       "params occurs twice",
+					       names[i]);
+			values[i] = member.value;
+		}
+	}
+	return true;
 }
 
 /* MCP 2025-11-25, Progress: "Progress tokens MUST be a string or integer
  * value." */
-static bool read_token(struct slice params, struct slice *token, struct err *e)
+static bool read_token(struct slice meta, struct slice *token, struct err *e)
 {
-	struct slice meta = json_get(params, "_meta");
+	static const char *const names[] = {"progressToken"};
 	enum json_kind kind = json_kind(meta);
 
 	*token = (struct slice){NULL, 0};
@@ -82,9 +99,8 @@ static bool read_token(struct slice params, struct slice *token, struct err *e)
 	if (kind != JSON_OBJECT)
 		return err_set(e, ERR_INVALID_PARAMS,
 			       "params._meta is not an object");
-	if (!once(meta, "progressToken", e))
+	if (!read_members(meta, names, token, 1, e))
 		return false;
-	*token = json_get(meta, "progressToken");
 	kind = json_kind(*token);
 	if (kind != JSON_NONE && kind != JSON_STRING && kind != JSON_NUMBER)
 		return err_set(e, ERR_INVALID_PARAMS,
@@ -93,22 +109,71 @@ static bool read_token(struct slice params, struct slice *token, struct err *e)
 	return true;
 }
 
-bool call_read(const struct jsonrpc *m, struct call_target *target,
-	       struct err *e)
+/* MCP 2025-11-25, Completion: a ref is {"type":"ref/prompt","name":..} or
+ * {"type":"ref/resource","uri":..}. */
+static bool read_ref(struct slice ref, struct call_target *target,
+		     struct err *e)
 {
+	static const char *const names[] = {"type", "name", "uri"};
+	struct slice values[3];
+
+	if (!read_members(ref, names, values, 3, e))
+		return false;
+	target->type = values[0];
+	if (json_string_is(target->type, "ref/prompt"))
+		target->value = values[1];
+	else if (json_string_is(target->type, "ref/resource"))
+		target->value = values[2];
+	else
+		return err_set(e, ERR_INVALID_PARAMS,
+			       "params.ref.type is neither ref/prompt nor "
+			       "ref/resource");
+	return true;
+}
+
+bool call_read(const struct jsonrpc *m, const char *member,
+	       struct call_target *target, struct err *e)
+{
+	const char *const names[] = {member, "_meta"};
+	struct slice values[2];
+
+	*target = (struct call_target){0};
 	if (json_kind(m->params) != JSON_OBJECT)
 		return err_set(e, ERR_INVALID_PARAMS,
-			       "the params of tools/call are not an object");
-	if (!once(m->params, "name", e) || !once(m->params, "_meta", e))
+			       "the params are not an object");
+	if (!read_members(m->params, names, values, 2, e))
 		return false;
-	target->name = json_get(m->params, "name");
-	if (json_kind(target->name) != JSON_STRING)
+	target->value = values[0];
+	if (strcmp(member, "ref") == 0 && !read_ref(values[0], target, e))
+		return false;
+	if (json_kind(target->value) != JSON_STRING)
 		return err_set(e, ERR_INVALID_PARAMS,
-			       "params.name is not the name of a tool");
-	return read_token(m->params, &target->token, e);
+			       "params.%s is not a string", member);
+	return read_token(values[1], &target->token, e);
 }
 
 /* --- what a source says --------------------------------------------------- */
+
+/* The answer as the client gets it. */
+static void append_answer(struct buf *to, const struct call *c,
+			  const struct jsonrpc *m, const char *revision)
+{
+	const char *source = source_name(c->at->source);
+	bool wrapped = c->way_back & CALL_WRAPPED;
+	struct jsonrpc aliased;
+	struct buf text = {0};
+
+	if (c->way_back & CALL_HANDS_OUT)
+		handouts_note(c->at->router->handouts, source, m->result);
+	if (c->way_back & CALL_ALIASED) {
+		alias_contents(&text, m->text, m->result, source);
+		/* It was sliced before, so it can be again. */
+		jsonrpc_slice(buf_slice(&text), &aliased, NULL);
+		m = &aliased;
+	}
+	project_response(to, m, c->to.id, revision, wrapped);
+	buf_finish(&text);
+}
 
 static void on_answer(void *owner, const struct jsonrpc *m)
 {
@@ -119,8 +184,7 @@ static void on_answer(void *owner, const struct jsonrpc *m)
 
 	unlink_call(c);
 	if (s)
-		project_response(&text, m, c->to.id, session_revision(s),
-				 c->wrapped);
+		append_answer(&text, c, m, session_revision(s));
 	reply_text(c->at->router, c->to, buf_slice(&text),
 		   m->kind == JSONRPC_ERROR);
 	elicited_note_error(c->at, c->to.session, m->error);
@@ -168,15 +232,14 @@ static const struct source_reply replies = {
 /* --- life ----------------------------------------------------------------- */
 
 bool call_start(struct routed *at, const struct jsonrpc *m,
-		const struct call_target *target,
-		const struct catalogue_tool *tool, uint64_t session,
-		struct err *e)
+		const struct call_target *target, struct slice own,
+		unsigned way_back, uint64_t session, struct err *e)
 {
 	struct router *r = at->router;
 	struct source_request request = {
 		.m = m,
-		.name_old = target->name,
-		.name_new = tool->name,
+		.name_old = target->value,
+		.name_new = own,
 		.token_old = target->token,
 	};
 	struct call *c = mem_zalloc(sizeof(*c));
@@ -189,9 +252,9 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	c->at = at;
 	c->to = (struct reply_to){session, slice_copy(m->id)};
 	c->token = slice_copy(target->token);
-	c->wrapped = tool->wrapped;
+	c->way_back = way_back;
 	c->method = slice_copy(m->method);
-	c->name = slice_copy(tool->name);
+	c->name = slice_copy(own);
 	c->started_ms = clock_now_ms();
 	list_append(&at->calls, &c->in_source);
 	list_append(&r->calls, &c->in_router);

@@ -13,28 +13,35 @@
 
 #include "server/mcp/replies.h"
 
-struct catalogue_tool;
 struct err;
 struct jsonrpc;
 struct routed;
 struct router;
 
-/* What a tools/call asks for, as slices of the request. */
+/* What a request that is forwarded asks for, as slices of it. */
 struct call_target {
-	struct slice name;  /* value of params.name, with quotes */
+	struct slice value; /* what names it, with quotes: it is replaced */
+	struct slice type;  /* of a ref, else empty */
 	struct slice token; /* value of params._meta.progressToken, or empty */
 };
 
-/* Read and check the params of a tools/call. */
-bool call_read(const struct jsonrpc *m, struct call_target *target,
-	       struct err *e);
+/* What becomes of its result on the way back; flags. */
+enum call_return {
+	CALL_HANDS_OUT = 1, /* the URIs in it are the source's from now on */
+	CALL_ALIASED = 2,   /* the contents' URIs are given as aliases */
+	CALL_WRAPPED = 4,   /* as catalogue_item.wrapped says */
+};
 
-/* Forward m to the source of that tool.  False with *e set when the source
- * refuses it; else the answer follows from the loop. */
+/* Read and check the params of a request whose params have this member: the
+ * name or URI, or, when it is "ref", an object with one of them. */
+bool call_read(const struct jsonrpc *m, const char *member,
+	       struct call_target *target, struct err *e);
+
+/* Forward m to that source, which calls it own.  False with *e set when the
+ * source refuses it; else the answer follows from the loop. */
 bool call_start(struct routed *at, const struct jsonrpc *m,
-		const struct call_target *target,
-		const struct catalogue_tool *tool, uint64_t session,
-		struct err *e);
+		const struct call_target *target, struct slice own,
+		unsigned way_back, uint64_t session, struct err *e);
 
 /* The request of that session and id is not wanted any more; reason is raw or
  * empty.  False when there is no such call. */

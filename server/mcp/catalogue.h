@@ -1,10 +1,11 @@
 /*
- * catalogue: the tools that clients see, and whose they are.
+ * catalogue: what clients see of one kind, and whose it is.
  *
- * One table from exposed name to (source, the source's own name).  A name is
- * given once and kept for ever, in the store: adding a source renames nothing.
- * The list that clients get is built once per change, verbatim but for the
- * names.  Knows no source and no session.  Owned by the router.
+ * From exposed key to (source, the source's own key).  Tools and prompts get
+ * names from the table of names; resources keep their URIs, and of two sources
+ * with one URI the first has it, the other an alias; templates are listed as
+ * they are.  The list that clients get is built once per change, verbatim but
+ * for these keys.  Knows no source and no session.  Owned by the router.
  */
 #ifndef SERVER_MCP_CATALOGUE_H
 #define SERVER_MCP_CATALOGUE_H
@@ -14,58 +15,66 @@
 #include <stdint.h>
 
 #include "proto/slice.h"
+#include "server/mcp/kind.h"
 
 struct buf;
 struct catalogue;
-struct source_tool;
+struct nametable;
+struct source_item;
 
-/* At most this many characters of [A-Za-z0-9_-]: some clients put 16 before
- * it and refuse a whole server for one name over 64. */
-enum { CATALOGUE_NAME_BYTES = 48 };
+enum {
+	/* At most this many characters of [A-Za-z0-9_-]: some clients put 16
+	 * before it and refuse a whole server for one name over 64. */
+	CATALOGUE_NAME_BYTES = 48,
+	/* What a page of a list holds. */
+	CATALOGUE_PAGE_ITEMS = 1000,
+	CATALOGUE_PAGE_BYTES = 1 << 20,
+};
 
-struct catalogue_tool {
-	struct slice exposed;
+struct catalogue_item {
+	struct slice exposed; /* what clients tell it by, decoded */
 	const char *source;
-	struct slice name; /* the source's own, decoded */
-	struct slice json; /* the tool as clients see it: its name replaced */
+	struct slice key;  /* the source's own, decoded */
+	struct slice json; /* as clients see it: its key replaced */
 	bool wrapped;	   /* project_tool() said so */
 };
 
-struct catalogue *catalogue_new(void);
+/* names outlives it; NULL where keys are no names. */
+struct catalogue *catalogue_new(enum kind kind, struct nametable *names);
 
-/* A name that was given in an earlier life; before any catalogue_set(). */
-void catalogue_remember(struct catalogue *c, const char *source,
-			struct slice name, struct slice exposed);
-
-/* The source has these tools now, and no others.  Sources keep the order in
- * which they were first set.  Tools without a valid name are left out. */
+/* The source has these now, and no others.  Sources keep the order in which
+ * they were first set.  Items without a valid key are left out. */
 void catalogue_set(struct catalogue *c, const char *source,
-		   const struct source_tool *tools, size_t count);
+		   const struct source_item *items, size_t count);
 
-/* The source and its names are gone. */
+/* The source is gone. */
 void catalogue_forget(struct catalogue *c, const char *source);
 
-/* The tool of that exposed name, or of that source and own name; NULL when
+/* The item of that exposed key, or of that source and own key; NULL when
  * there is none.  Valid until the next change. */
-const struct catalogue_tool *catalogue_find(const struct catalogue *c,
+const struct catalogue_item *catalogue_find(const struct catalogue *c,
 					    struct slice exposed);
-const struct catalogue_tool *catalogue_find_own(const struct catalogue *c,
+const struct catalogue_item *catalogue_find_own(const struct catalogue *c,
 						const char *source,
-						struct slice name);
+						struct slice key);
 
-/* The source that was given this exposed name, also for a tool that is not
- * there now; NULL when none was. */
-const char *catalogue_whose(const struct catalogue *c, struct slice exposed);
-
-/* All tools in their order: *at starts at 0; NULL at the end. */
-const struct catalogue_tool *catalogue_next(const struct catalogue *c,
+/* All items in their order: *at starts at 0; NULL at the end. */
+const struct catalogue_item *catalogue_next(const struct catalogue *c,
 					    size_t *at);
 size_t catalogue_count(const struct catalogue *c);
 
-/* The value of "tools" in a list result: a JSON array. */
+/* All of them: a JSON array. */
 struct slice catalogue_list(const struct catalogue *c);
 
-/* Append the tools that hold every word of query, best first, at most limit:
+/* Append one page of them from the offset on, a JSON array.  Returns the
+ * offset of the next page, or 0 when this one is the last. */
+size_t catalogue_page(const struct catalogue *c, size_t offset,
+		      struct buf *json);
+
+/* A random number, another one after every change. */
+uint64_t catalogue_generation(const struct catalogue *c);
+
+/* Append the items that hold every word of query, best first, at most limit:
  * a JSON array as struct builtin_hub.search describes it. */
 void catalogue_search(const struct catalogue *c, struct slice query,
 		      unsigned limit, struct buf *json);

@@ -9,30 +9,45 @@
 #include "proto/mcp.h"
 #include "proto/mem.h"
 #include "server/mcp/forward.h"
+#include "server/mcp/kind.h"
 #include "server/mcp/sorter.h"
 
 enum {
 	NAME_BYTES = 128, /* of what a server calls itself */
 	CAPABILITIES_BYTES = 64 << 10,
+	INSTRUCTIONS_BYTES = 4 << 10,
 };
 
-/* A string for people: cut at a character, ends at a NUL. */
-static char *short_text(struct slice value)
+/* A string, cut at a character; the caller frees. */
+static char *cut_text(struct slice value, size_t most, size_t *len)
 {
 	struct buf text = {0};
 
 	if (json_kind(value) == JSON_STRING)
 		json_unquote(&text, value);
-	size_t len = text.len;
-	if (len > NAME_BYTES) {
-		len = NAME_BYTES;
-		while (len > 0 &&
-		       ((unsigned char)text.data[len] & 0xc0) == 0x80)
-			len--;
+	*len = text.len;
+	if (*len > most) {
+		*len = most;
+		while (*len > 0 &&
+		       ((unsigned char)text.data[*len] & 0xc0) == 0x80)
+			(*len)--;
 	}
-	char *copy = mem_ntext(text.data, len);
+	char *copy = mem_ntext(text.data, *len);
 	buf_finish(&text);
 	return copy;
+}
+
+/* A string for people; ends at a NUL. */
+static char *short_text(struct slice value)
+{
+	size_t len;
+
+	return cut_text(value, NAME_BYTES, &len);
+}
+
+static bool declares(struct slice capabilities, const char *name)
+{
+	return json_kind(json_get(capabilities, name)) == JSON_OBJECT;
 }
 
 /* The revision of that value if we speak it, or NULL. */
@@ -100,9 +115,12 @@ bool handshake_learn(struct handshake *h, const char *source,
 		short_text(json_path(result, "serverInfo", "version", NULL));
 	h->capabilities = mem_copy(capabilities.ptr, capabilities.len);
 	h->capabilities_len = capabilities.len;
-	h->tools = json_kind(json_get(capabilities, "tools")) == JSON_OBJECT;
-	h->logging =
-		json_kind(json_get(capabilities, "logging")) == JSON_OBJECT;
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (declares(capabilities, kind_rows[k].capability))
+			h->kinds |= 1u << k;
+	h->logging = declares(capabilities, "logging");
+	h->instructions = cut_text(json_get(result, "instructions"),
+				   INSTRUCTIONS_BYTES, &h->instructions_len);
 	return true;
 }
 
@@ -111,5 +129,6 @@ void handshake_finish(struct handshake *h)
 	free(h->server_name);
 	free(h->server_version);
 	free(h->capabilities);
+	free(h->instructions);
 	*h = (struct handshake){0};
 }

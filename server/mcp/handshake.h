@@ -22,8 +22,10 @@ struct handshake {
 	const char *revision; /* static */
 	char *capabilities;   /* raw object of capabilities_len bytes */
 	size_t capabilities_len;
-	bool tools;   /* it declares them */
-	bool logging; /* it takes logging/setLevel */
+	unsigned kinds;	    /* it declares these: 1 << enum kind */
+	bool logging;	    /* it takes logging/setLevel */
+	char *instructions; /* instructions_len bytes, cut; or NULL */
+	size_t instructions_len;
 };
 
 /* Append our request, with that number as its id.  may_ask: declare sampling

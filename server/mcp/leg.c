@@ -39,7 +39,8 @@ void leg_advance(struct leg *l, enum leg_state next)
 
 static void release(struct leg *l)
 {
-	toollist_finish(&l->listing);
+	for (int k = 0; k < KIND_COUNT; k++)
+		itemlist_finish(&l->lists[k].items);
 	buf_finish(&l->line);
 	free(l);
 }
@@ -65,8 +66,9 @@ void leg_set_alarm(struct leg *l)
 		return;
 	if (l->initialize)
 		due = fmin(due, l->initialize_due);
-	if (l->list)
-		due = fmin(due, l->list_due);
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (l->lists[k].number)
+			due = fmin(due, l->lists[k].due);
 	alarm_by(&l->alarm, due);
 }
 
@@ -86,7 +88,8 @@ void leg_end(struct leg *l, const struct err *why)
 		return;
 	l->why = *why;
 	l->initialize = 0;
-	l->list = 0;
+	for (int k = 0; k < KIND_COUNT; k++)
+		l->lists[k].number = 0;
 	leg_advance(l, LEG_ENDING);
 	upstream_stop(l->upstream);
 }
@@ -145,19 +148,34 @@ static void fail_overdue(struct leg *l, double now)
 	}
 }
 
+static void say_overdue(struct leg *l, const char *method, struct err *e)
+{
+	err_set(e, ERR_SOURCE_DOWN, "source %s did not answer %s within %u s",
+		l->name, method, l->limits->start_ms / 1000);
+}
+
+static void give_up_overdue(struct leg *l, enum kind kind, double now)
+{
+	struct leg_list *list = &l->lists[kind];
+	struct err e;
+
+	if (l->freed || list->number == 0 || list->due > now)
+		return;
+	say_overdue(l, kind_rows[kind].method, &e);
+	send_cancelled(l, list->number, slice_of("\"timeout\""));
+	leg_give_up_list(l, kind, &e);
+}
+
 static void run_due(struct leg *l, double now)
 {
 	struct err e;
 
-	err_set(&e, ERR_SOURCE_DOWN, "source %s did not answer %s within %u s",
-		l->name, l->initialize ? "initialize" : "tools/list",
-		l->limits->start_ms / 1000);
 	if (l->initialize && l->initialize_due <= now) {
+		say_overdue(l, "initialize", &e);
 		leg_end(l, &e);
-	} else if (l->list && l->list_due <= now) {
-		send_cancelled(l, l->list, slice_of("\"timeout\""));
-		leg_give_up_list(l, &e);
 	}
+	for (int k = 0; k < KIND_COUNT; k++)
+		give_up_overdue(l, (enum kind)k, now);
 	if (!l->freed)
 		fail_overdue(l, now);
 }
@@ -191,6 +209,8 @@ struct leg *leg_new(struct ev_loop *loop, const struct leg_start *start,
 	l->has_roots = start->has_roots;
 	l->idle_since = alarm_now();
 	pending_table_init(&l->flying);
+	for (int k = 0; k < KIND_COUNT; k++)
+		l->lists[k].items.kind = (enum kind)k;
 	alarm_init(&l->alarm, loop, on_alarm, l);
 	l->upstream = start->process
 			      ? process_new(loop, start->process,
@@ -254,23 +274,28 @@ bool leg_fail_one(struct leg *l)
 	return true;
 }
 
-void leg_list(struct leg *l)
+void leg_list(struct leg *l, enum kind kind)
 {
-	assert(l->state == LEG_OPEN && !leg_listing(l));
+	assert(l->state == LEG_OPEN && l->lists[kind].number == 0);
 	leg_enter(l);
-	if (l->handshake->tools) {
-		l->list_due = leg_due(l->limits->start_ms);
-		leg_ask_page(l);
+	if (l->handshake->kinds & 1u << kind) {
+		l->lists[kind].due = leg_due(l->limits->start_ms);
+		leg_ask_page(l, kind);
 		leg_set_alarm(l);
 	} else {
-		leg_give_list(l);
+		leg_give_list(l, kind);
 	}
 	leg_leave(l);
 }
 
-bool leg_listing(const struct leg *l)
+unsigned leg_listing(const struct leg *l)
 {
-	return l->list != 0;
+	unsigned kinds = 0;
+
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (l->lists[k].number)
+			kinds |= 1u << k;
+	return kinds;
 }
 
 void leg_notify(struct leg *l, struct slice text)
@@ -323,8 +348,9 @@ unsigned leg_in_flight(const struct leg *l)
 
 double leg_idle_since(const struct leg *l)
 {
-	return l->flying.count > 0 || l->list || l->asking > 0 ? INFINITY
-							       : l->idle_since;
+	return l->flying.count > 0 || leg_listing(l) || l->asking > 0
+		       ? INFINITY
+		       : l->idle_since;
 }
 
 int64_t leg_pid(const struct leg *l)

@@ -2,7 +2,7 @@
  * leg: one conversation with a running upstream, as its client.
  *
  * Owns the upstream from its start to its end, the requests in flight on it,
- * and what must be answered in time.  Speaks initialize, reads the tool list,
+ * and what must be answered in time.  Speaks initialize, reads the lists,
  * answers what the upstream asks, and brings every answer and progress to
  * whoever asked.  Knows nothing of restarts.  Owned by a source; one life
  * each.
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "proto/slice.h"
+#include "server/mcp/kind.h"
 
 struct builtin_hub;
 struct err;
@@ -28,18 +29,18 @@ struct leg;
 struct pending;
 struct process_options;
 struct source_limits;
-struct toollist;
+struct itemlist;
 
 /* How a leg speaks to its owner: from the loop, or from leg_list(). */
 struct leg_events {
 	/* The handshake is done; requests are taken from now on. */
 	void (*ready)(void *owner);
-	/* The tools were read; the owner may move *tools away (zero it). */
-	void (*tools)(void *owner, struct toollist *tools);
-	/* They could not be read; the leg goes on. */
-	void (*unlisted)(void *owner, const struct err *why);
-	/* The upstream says that its tools are others now. */
-	void (*changed)(void *owner);
+	/* One kind was read; the owner may move *items away (zero it). */
+	void (*listed)(void *owner, struct itemlist *items);
+	/* It could not be read; the leg goes on. */
+	void (*unlisted)(void *owner, enum kind kind, const struct err *why);
+	/* The upstream says that it has others of these kinds now. */
+	void (*changed)(void *owner, unsigned kinds);
 	/* A notification that is nobody's. */
 	void (*notification)(void *owner, const struct jsonrpc *m);
 	/* The upstream asks for something.  True: leg_answer() follows, once,
@@ -80,10 +81,12 @@ bool leg_cancel(struct leg *l, uint64_t number, struct slice reason);
  * none left.  One at a time, since its owner may free whatever owns the leg. */
 bool leg_fail_one(struct leg *l);
 
-/* Read the tools; needs .ready, and that no reading is under way.  .tools or
- * .unlisted follows, perhaps before this returns. */
-void leg_list(struct leg *l);
-bool leg_listing(const struct leg *l);
+/* Read what there is of a kind; needs .ready, and that it is not being read.
+ * .listed or .unlisted follows, perhaps before this returns. */
+void leg_list(struct leg *l, enum kind kind);
+
+/* The kinds that are being read. */
+unsigned leg_listing(const struct leg *l);
 
 /* What .request is answered with, or empty when the upstream took it back.
  * While something is unanswered nobody's time runs out: a person may be

@@ -29,43 +29,57 @@ static void on_initialized(struct leg *l, const struct jsonrpc *m)
 	l->events->ready(l->owner);
 }
 
-void leg_ask_page(struct leg *l)
+void leg_ask_page(struct leg *l, enum kind kind)
 {
-	l->list = ++*l->last_number;
-	toollist_ask(&l->listing, &l->line, l->list);
+	struct leg_list *list = &l->lists[kind];
+
+	list->number = ++*l->last_number;
+	itemlist_ask(&list->items, &l->line, list->number);
 	leg_send_line(l);
 }
 
-void leg_give_up_list(struct leg *l, const struct err *why)
+void leg_give_up_list(struct leg *l, enum kind kind, const struct err *why)
 {
-	l->list = 0;
-	toollist_finish(&l->listing);
+	l->lists[kind].number = 0;
+	itemlist_finish(&l->lists[kind].items);
 	leg_note_idle(l);
-	l->events->unlisted(l->owner, why);
+	l->events->unlisted(l->owner, kind, why);
 }
 
-void leg_give_list(struct leg *l)
+void leg_give_list(struct leg *l, enum kind kind)
 {
-	struct toollist tools = l->listing;
+	struct itemlist items = l->lists[kind].items;
 
-	l->listing = (struct toollist){0};
+	l->lists[kind].items = (struct itemlist){.kind = kind};
 	leg_note_idle(l);
-	l->events->tools(l->owner, &tools);
-	toollist_finish(&tools);
+	l->events->listed(l->owner, &items);
+	itemlist_finish(&items);
 }
 
-static void on_page(struct leg *l, const struct jsonrpc *m)
+static void on_page(struct leg *l, enum kind kind, const struct jsonrpc *m)
 {
 	bool more;
 	struct err e;
 
-	l->list = 0;
-	if (!toollist_learn(&l->listing, l->name, m, &more, &e))
-		leg_give_up_list(l, &e);
+	l->lists[kind].number = 0;
+	if (!itemlist_learn(&l->lists[kind].items, l->name, m, &more, &e))
+		leg_give_up_list(l, kind, &e);
 	else if (more)
-		leg_ask_page(l);
+		leg_ask_page(l, kind);
 	else
-		leg_give_list(l);
+		leg_give_list(l, kind);
+}
+
+/* Is that the number of a request for a page? */
+static bool is_page(const struct leg *l, uint64_t number, enum kind *kind)
+{
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (l->lists[k].number != number)
+			continue;
+		*kind = (enum kind)k;
+		return true;
+	}
+	return false;
 }
 
 /* Answers to what was cancelled, or to what we never asked, end here. */
@@ -73,13 +87,14 @@ static void on_answer(struct leg *l, const struct jsonrpc *m)
 {
 	unsigned long long number = 0;
 	struct pending *p;
+	enum kind kind;
 
 	if (!json_u64(m->id, &number) || number == 0)
 		return;
 	if (number == l->initialize)
 		on_initialized(l, m);
-	else if (number == l->list)
-		on_page(l, m);
+	else if (is_page(l, number, &kind))
+		on_page(l, kind, m);
 	else if ((p = leg_take(l, number)))
 		pending_answer(&p, m);
 }
@@ -98,12 +113,25 @@ static void on_request(struct leg *l, const struct jsonrpc *m)
 	leg_send_line(l);
 }
 
+/* The kinds that a list_changed means: none when it is another. */
+static unsigned changed_kinds(const struct jsonrpc *m)
+{
+	unsigned kinds = 0;
+
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (jsonrpc_method_is(m, kind_rows[k].changed))
+			kinds |= 1u << k;
+	return kinds;
+}
+
 static void on_notification(struct leg *l, const struct jsonrpc *m)
 {
+	unsigned kinds;
+
 	if (jsonrpc_method_is(m, "notifications/progress"))
 		pending_progress(&l->flying, m, leg_due(l->limits->request_ms));
-	else if (jsonrpc_method_is(m, "notifications/tools/list_changed"))
-		l->events->changed(l->owner);
+	else if ((kinds = changed_kinds(m)) != 0)
+		l->events->changed(l->owner, kinds);
 	else
 		l->events->notification(l->owner, m);
 }
@@ -133,6 +161,7 @@ static bool on_misfit(void *owner, struct slice id, const struct err *why)
 	struct leg *l = owner;
 	unsigned long long number = 0;
 	struct pending *p;
+	enum kind kind;
 	struct err e;
 
 	if (!json_u64(id, &number) || number == 0)
@@ -142,8 +171,8 @@ static bool on_misfit(void *owner, struct slice id, const struct err *why)
 		l->name, why->text);
 	if (number == l->initialize) {
 		leg_end(l, &e);
-	} else if (number == l->list) {
-		leg_give_up_list(l, &e);
+	} else if (is_page(l, number, &kind)) {
+		leg_give_up_list(l, kind, &e);
 	} else if ((p = leg_take(l, number))) {
 		pending_fail(&p, &e);
 	}

@@ -8,10 +8,10 @@
 #include "proto/buf.h"
 #include "proto/err.h"
 #include "server/mcp/alarm.h"
+#include "server/mcp/itemlist.h"
 #include "server/mcp/leg.h"
 #include "server/mcp/pending.h"
 #include "server/mcp/sorter.h"
-#include "server/mcp/toollist.h"
 #include "server/upstream/upstream.h"
 
 enum leg_state { LEG_OPENING, LEG_OPEN, LEG_ENDING, LEG_DOWN };
@@ -33,10 +33,12 @@ struct leg {
 	struct err why;		     /* why we end it, if we do */
 
 	uint64_t initialize; /* our own requests; 0 when none is under way */
-	uint64_t list;
 	double initialize_due;
-	double list_due; /* of the whole list */
-	struct toollist listing;
+	struct leg_list {
+		uint64_t number; /* of the request for a page, or 0 */
+		double due;	 /* of the whole list */
+		struct itemlist items;
+	} lists[KIND_COUNT];
 
 	struct alarm alarm;
 	double idle_since;
@@ -74,10 +76,10 @@ void leg_send_line(struct leg *l);
 /* Take a request out of flight; NULL when it is not there. */
 struct pending *leg_take(struct leg *l, uint64_t number);
 
-/* Ask for the next page of the tools; tell that they are all there, or that
- * they cannot be had. */
-void leg_ask_page(struct leg *l);
-void leg_give_list(struct leg *l);
-void leg_give_up_list(struct leg *l, const struct err *why);
+/* Ask for the next page of a list; tell that it is all there, or that it
+ * cannot be had. */
+void leg_ask_page(struct leg *l, enum kind kind);
+void leg_give_list(struct leg *l, enum kind kind);
+void leg_give_up_list(struct leg *l, enum kind kind, const struct err *why);
 
 #endif

@@ -12,6 +12,7 @@ struct waiter {
 	struct router *router;
 	struct list link;
 	struct ev_timer bound;
+	unsigned kinds;
 	void (*done)(void *owner);
 	void *owner;
 };
@@ -26,18 +27,18 @@ struct parked {
 	char *source; /* or NULL */
 };
 
-bool lists_settled(const struct router *r)
+bool lists_settled(const struct router *r, unsigned kinds)
 {
 	for (size_t i = 0; i < r->source_count; i++)
-		if (!r->sources[i]->settled)
+		if (kinds & ~r->sources[i]->settled)
 			return false;
 	return true;
 }
 
-void lists_refresh(struct router *r)
+void lists_refresh(struct router *r, unsigned kinds)
 {
 	for (size_t i = 0; i < r->source_count; i++)
-		if (!r->sources[i]->fresh && !r->stopping &&
+		if (kinds & ~r->sources[i]->fresh && !r->stopping &&
 		    !routed_disabled(r->sources[i]))
 			source_refresh(r->sources[i]->source);
 }
@@ -67,22 +68,37 @@ static void on_bound(struct ev_loop *loop, struct ev_timer *timer, int events)
 	wake(timer->data);
 }
 
-void lists_check(struct router *r)
+static struct waiter *first_settled(struct router *r)
 {
-	while (!list_empty(&r->waiters) && lists_settled(r))
-		wake(LIST_ITEM(list_pop(&r->waiters), struct waiter, link));
+	for (struct list *i = r->waiters.next; i != &r->waiters; i = i->next) {
+		struct waiter *w = LIST_ITEM(i, struct waiter, link);
+
+		if (lists_settled(r, w->kinds))
+			return w;
+	}
+	return NULL;
 }
 
-void router_when_listed(struct router *r, void (*done)(void *owner),
-			void *owner)
+void lists_check(struct router *r)
 {
-	lists_refresh(r);
-	if (lists_settled(r)) {
+	struct waiter *w;
+
+	/* Whoever is woken may end others. */
+	while ((w = first_settled(r)))
+		wake(w);
+}
+
+static void when_listed(struct router *r, unsigned kinds,
+			void (*done)(void *owner), void *owner)
+{
+	lists_refresh(r, kinds);
+	if (lists_settled(r, kinds)) {
 		done(owner);
 		return;
 	}
 	struct waiter *w = mem_zalloc(sizeof(*w));
 	w->router = r;
+	w->kinds = kinds;
 	w->done = done;
 	w->owner = owner;
 	ev_timer_init(&w->bound, on_bound,
@@ -90,6 +106,12 @@ void router_when_listed(struct router *r, void (*done)(void *owner),
 	w->bound.data = w;
 	ev_timer_start(r->loop, &w->bound);
 	list_append(&r->waiters, &w->link);
+}
+
+void router_when_listed(struct router *r, void (*done)(void *owner),
+			void *owner)
+{
+	when_listed(r, KINDS_TOOL, done, owner);
 }
 
 void router_forget_listed(struct router *r, void *owner)
@@ -128,7 +150,7 @@ static void on_listed(void *owner)
 }
 
 void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
-		const char *source)
+		const char *source, unsigned kinds)
 {
 	struct parked *p = mem_zalloc(sizeof(*p));
 
@@ -140,7 +162,7 @@ void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
 	jsonrpc_slice((struct slice){p->text, m->text.len}, &p->m, NULL);
 	list_append(&r->parked, &p->link);
 	r->in_flight++;
-	router_when_listed(r, on_listed, p);
+	when_listed(r, kinds, on_listed, p);
 }
 
 bool lists_cancel(struct router *r, struct reply_to to)

@@ -1,8 +1,8 @@
 /*
- * lists: who waits until the tools of every source are known.
+ * lists: who waits until it is known what every source has of some kinds.
  *
- * A source whose tools were read in an earlier life is served from the
- * catalogue at once.  One that was never read is waited for, within a bound;
+ * A source that was read in an earlier life is served from the catalogue at
+ * once.  One that was never read is waited for, within a bound;
  * what is known by then is the list.  Part of the router.
  */
 #ifndef SERVER_MCP_LISTS_H
@@ -17,18 +17,18 @@ struct jsonrpc;
 struct router;
 
 /* Is nothing to be waited for? */
-bool lists_settled(const struct router *r);
+bool lists_settled(const struct router *r, unsigned kinds);
 
-/* Have the tools read of every source that was not read in this life. */
-void lists_refresh(struct router *r);
+/* Have every source read whose lists were not read in this life. */
+void lists_refresh(struct router *r, unsigned kinds);
 
 /* Something has settled: go on if it was the last. */
 void lists_check(struct router *r);
 
-/* Hand m to router_dispatch() again once all is settled, or the bound is
- * reached. */
+/* Hand m to router_dispatch() again once these kinds are settled, or the bound
+ * is reached. */
 void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
-		const char *source);
+		const char *source, unsigned kinds);
 
 /* The request is not wanted any more.  False when it is not parked. */
 bool lists_cancel(struct router *r, struct reply_to to);

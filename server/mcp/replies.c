@@ -28,10 +28,19 @@ void reply_result(struct router *r, struct reply_to to, struct slice result)
 	buf_finish(&text);
 }
 
+void reply_error_with(struct router *r, struct reply_to to, const struct err *e,
+		      const char *extra)
+{
+	struct buf text = {0};
+
+	jsonrpc_error(&text, to.id, e, extra);
+	reply_text(r, to, buf_slice(&text), true);
+	buf_finish(&text);
+}
+
 void reply_error(struct router *r, struct reply_to to, const struct err *e,
 		 const char *source)
 {
-	struct buf text = {0};
 	struct buf extra = {0};
 
 	if (source) {
@@ -39,8 +48,6 @@ void reply_error(struct router *r, struct reply_to to, const struct err *e,
 		json_quote(&extra, slice_of(source));
 		buf_append(&extra, "", 1);
 	}
-	jsonrpc_error(&text, to.id, e, extra.data);
-	reply_text(r, to, buf_slice(&text), true);
+	reply_error_with(r, to, e, extra.data);
 	buf_finish(&extra);
-	buf_finish(&text);
 }

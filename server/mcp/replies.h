@@ -28,6 +28,10 @@ void reply_result(struct router *r, struct reply_to to, struct slice result);
 void reply_error(struct router *r, struct reply_to to, const struct err *e,
 		 const char *source);
 
+/* The same, with raw members in data, such as "\"uri\":\"x\"". */
+void reply_error_with(struct router *r, struct reply_to to, const struct err *e,
+		      const char *extra);
+
 /* A whole response; failed: it is an error. */
 void reply_text(struct router *r, struct reply_to to, struct slice json,
 		bool failed);

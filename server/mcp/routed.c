@@ -1,118 +1,59 @@
-/* The sources as the router has them: in their order, loaded from the store,
- * and what they say of their tools. */
+/* The sources as the router has them: in their order, and loaded from the
+ * store. */
 #include "server/mcp/router.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/buf.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/map.h"
 #include "proto/mem.h"
 #include "server/mcp/asks.h"
 #include "server/mcp/builtin_hub.h"
 #include "server/mcp/lists.h"
+#include "server/mcp/nametable.h"
 #include "server/mcp/routing.h"
+#include "server/mcp/subscriptions.h"
 #include "server/mcp/trials.h"
 #include "server/mcp/turns.h"
 #include "server/store/store.h"
 
-/* --- tools ---------------------------------------------------------------- */
+/* --- what sources say ----------------------------------------------------- */
 
-static void on_kept(void *owner, const struct err *why)
-{
-	(void)owner;
-	if (why)
-		log_odd("router", "the tools of a source are not kept: %s",
-			why->text);
-}
-
-/* Keep what the source said, under the names that its tools were given.  A
- * tool without a valid name, or there twice, is in no list and not kept. */
-static void keep_tools(struct routed *at)
-{
-	struct router *r = at->router;
-	const char *name = source_name(at->source);
-	struct map seen = {0};
-	struct source_info info;
-	size_t count;
-	const struct source_tool *tools = source_tools(at->source, &count);
-	struct stored_tool *kept = mem_alloc(count * sizeof(*kept));
-	size_t n = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct catalogue_tool *known =
-			catalogue_find_own(r->catalogue, name, tools[i].name);
-
-		if (!known || map_put(&seen, tools[i].name, kept))
-			continue;
-		kept[n++] = (struct stored_tool){
-			.name = tools[i].name,
-			.exposed = known->exposed,
-			.json = tools[i].json,
-		};
-	}
-	source_info(at->source, &info);
-	store_catalogue_put(r->store,
-			    &(struct stored_catalogue){
-				    .source = name,
-				    .server_name = info.server_name,
-				    .server_version = info.server_version,
-				    .revision = info.revision,
-				    .capabilities = info.capabilities,
-				    .tools = kept,
-				    .tool_count = n,
-			    },
-			    on_kept, r);
-	map_finish(&seen);
-	free(kept);
-}
-
-static void on_tools(void *owner, struct source *s)
+static void on_ready(void *owner, struct source *s)
 {
 	struct routed *at = owner;
-	struct router *r = at->router;
 	struct source_info info;
-	struct buf before = {0};
-	size_t count;
-	const struct source_tool *tools = source_tools(s, &count);
 
-	if (at->gone || routed_disabled(at))
+	if (at->gone)
 		return;
-	/* What is read at a start is news only if it differs from what an
-	 * earlier start knew; the built-in one's is never.  A running source
-	 * that says that its tools changed is believed. */
 	source_info(s, &info);
-	bool announced = at->fresh && info.restarts == at->restarts;
-	if (!announced)
-		buf_append_slice(&before, catalogue_list(r->catalogue));
-	catalogue_set(r->catalogue, source_name(s), tools, count);
-	bool differs =
-		!slice_equal(buf_slice(&before), catalogue_list(r->catalogue));
-	if (announced || (differs && !info.builtin))
-		router_changed(r);
-	buf_finish(&before);
-	at->fresh = true;
-	at->settled = true;
-	at->restarts = info.restarts;
-	if (!info.builtin)
-		keep_tools(at);
-	trials_settle(at, NULL);
-	lists_check(r);
+	routed_learn(at, info.capabilities, info.instructions);
+	subscriptions_ready(at->router->subscriptions, at);
+}
+
+static void on_listed(void *owner, struct source *s, enum kind kind)
+{
+	struct routed *at = owner;
+
+	(void)s;
+	if (!at->gone && !routed_disabled(at))
+		routed_listed(at, kind);
 }
 
 /* The source has logged why. */
-static void on_failed(void *owner, struct source *s, const struct err *why)
+static void on_failed(void *owner, struct source *s, unsigned kinds,
+		      const struct err *why)
 {
 	struct routed *at = owner;
 
 	(void)s;
 	if (at->gone)
 		return;
-	at->settled = true;
-	trials_settle(at, why);
+	at->settled |= kinds;
+	if (kinds & KINDS_TOOL)
+		trials_settle(at, why);
 	lists_check(at->router);
 }
 
@@ -144,7 +85,8 @@ static void on_ended(void *owner, struct source *s)
 }
 
 static const struct source_events events = {
-	.tools = on_tools,
+	.ready = on_ready,
+	.listed = on_listed,
 	.failed = on_failed,
 	.notification = on_notification,
 	.request = on_request,
@@ -187,16 +129,17 @@ void routed_free(struct routed *at)
 	turns_source_ended(at);
 	list_remove(&at->link);
 	source_free(at->source);
+	buf_finish(&at->instructions);
 	free(at);
 }
 
-/* Behind the others; it has a place in the list before it has tools. */
+/* Behind the others; it has a place in the lists before it has anything. */
 void routed_append(struct router *r, struct routed *at)
 {
 	r->sources = mem_grow(r->sources,
 			      (r->source_count + 1) * sizeof(*r->sources));
 	r->sources[r->source_count++] = at;
-	catalogue_set(r->catalogue, source_name(at->source), NULL, 0);
+	routed_clear(at);
 	if (r->level >= 0)
 		source_set_level(at->source,
 				 mcp_level_name((enum mcp_level)r->level));
@@ -250,16 +193,9 @@ static void on_catalogue(void *owner, const struct stored_catalogue *c)
 {
 	struct router *r = owner;
 	struct routed *at = router_routed(r, c->source);
-	struct source_tool *tools = mem_alloc(c->tool_count * sizeof(*tools));
 
-	for (size_t i = 0; i < c->tool_count; i++)
-		tools[i] = (struct source_tool){c->tools[i].name,
-						c->tools[i].json};
-	if (at && !routed_disabled(at)) {
-		catalogue_set(r->catalogue, c->source, tools, c->tool_count);
-		at->settled = true;
-	}
-	free(tools);
+	if (at && !routed_disabled(at))
+		routed_recall(at, c);
 }
 
 static void on_catalogues_done(void *owner, const struct err *why)
@@ -276,7 +212,7 @@ static void on_source(void *owner, const struct stored_source *stored,
 		log_odd("router", "%s: its environment cannot be opened: %s",
 			stored->name, why->text);
 	struct routed *at = routed_new(r, stored);
-	at->settled = routed_disabled(at);
+	at->settled = routed_disabled(at) ? KINDS_ALL : 0;
 	routed_append(r, at);
 }
 
@@ -295,7 +231,7 @@ static void on_name(void *owner, const char *source, struct slice name,
 {
 	struct router *r = owner;
 
-	catalogue_remember(r->catalogue, source, name, exposed);
+	nametable_remember(r->names, source, name, exposed);
 }
 
 static void on_names_done(void *owner, const struct err *why)

@@ -12,11 +12,16 @@
 #include "server/mcp/asks.h"
 #include "server/mcp/calls.h"
 #include "server/mcp/elicited.h"
+#include "server/mcp/handouts.h"
+#include "server/mcp/instructions.h"
 #include "server/mcp/lists.h"
+#include "server/mcp/methods.h"
+#include "server/mcp/nametable.h"
 #include "server/mcp/replies.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/sessions.h"
+#include "server/mcp/subscriptions.h"
 #include "server/mcp/trials.h"
 #include "server/mcp/turns.h"
 #include "server/upstream/children.h"
@@ -28,30 +33,33 @@ enum {
 	SOURCES_RUNNING = 256,
 };
 
-/* What a handler is given. */
-struct asked {
-	struct session *session;
-	const struct jsonrpc *m;
-	struct reply_to to;
-	const char *source; /* of session_single(), or NULL */
-	bool waited;	    /* for the first list */
-};
-
-static struct slice shown(struct slice name)
+struct slice asked_shown(struct slice name)
 {
 	return (struct slice){name.ptr,
 			      name.len < NAME_SHOWN ? name.len : NAME_SHOWN};
+}
+
+bool asked_waits(struct router *r, const struct asked *a, unsigned kinds)
+{
+	lists_refresh(r, kinds);
+	if (a->waited || lists_settled(r, kinds))
+		return false;
+	lists_park(r, a->to.session, a->m, a->source, kinds);
+	return true;
 }
 
 /* --- methods -------------------------------------------------------------- */
 
 static void initialize(struct router *r, const struct asked *a)
 {
+	struct buf instructions = {0};
 	struct buf result = {0};
 
 	session_set_client(a->session, a->m->params);
-	mcp_initialize_result(&result, a->m->params);
+	instructions_merge(r, &instructions);
+	mcp_initialize_result(&result, a->m->params, buf_slice(&instructions));
 	reply_result(r, a->to, buf_slice(&result));
+	buf_finish(&instructions);
 	buf_finish(&result);
 }
 
@@ -83,138 +91,24 @@ static void set_level(struct router *r, const struct asked *a)
 	buf_finish(&name);
 }
 
-static void list_tools(struct router *r, const struct asked *a)
-{
-	struct buf result = {0};
-	struct err e;
-
-	/* MCP 2025-11-25, Pagination: "Invalid cursors SHOULD result in an
-	 * error with code -32602".  All of the list is one page, so there is
-	 * no cursor that we gave. */
-	if (json_get(a->m->params, "cursor").len > 0) {
-		err_set(&e, ERR_INVALID_PARAMS,
-			"this cursor was not given out here");
-		reply_error(r, a->to, &e, NULL);
-		return;
-	}
-	lists_refresh(r);
-	if (!a->waited && !lists_settled(r)) {
-		lists_park(r, a->to.session, a->m, NULL);
-		return;
-	}
-	buf_append_text(&result, "{\"tools\":");
-	buf_append_slice(&result, catalogue_list(r->catalogue));
-	buf_append_text(&result, "}");
-	reply_result(r, a->to, buf_slice(&result));
-	buf_finish(&result);
-}
-
-/* Why the source of that name does not have the tool: always false. */
-static bool refuse_own(const struct router *r, const char *source,
-		       struct slice name, struct err *e)
-{
-	const struct routed *at = router_routed(r, source);
-	struct source_info info;
-	size_t tools;
-
-	if (!at)
-		return err_set(e, ERR_NOT_FOUND,
-			       "there is no source \"%s\"; `executor source "
-			       "list` names those there are",
-			       source);
-	source_info(at->source, &info);
-	source_tools(at->source, &tools);
-	if (tools == 0 && *info.last_error)
-		return err_set(e, ERR_SOURCE_DOWN,
-			       "the tools of \"%s\" are not known: %s", source,
-			       info.last_error);
-	return err_set(e, ERR_UNKNOWN_TOOL,
-		       "the source \"%s\" has no tool \"%.*s\"", source,
-		       (int)name.len, name.ptr);
-}
-
-/* Is it a tool of a source that was turned off? */
-static bool refuse_disabled(const struct router *r, const char *source,
-			    struct slice name, struct err *e)
-{
-	const char *whose =
-		source ? source : catalogue_whose(r->catalogue, name);
-	const struct routed *at = whose ? router_routed(r, whose) : NULL;
-
-	if (!at || !routed_disabled(at))
-		return false;
-	err_set(e, ERR_SOURCE_DISABLED,
-		"the source \"%s\" is disabled; to have its tools again: "
-		"executor source enable %s",
-		whose, whose);
-	return true;
-}
-
-/* Forward to the source that has the tool of this (decoded) name.  False with
- * *e set when it cannot be. */
-static bool forward(struct router *r, const struct asked *a,
-		    const struct call_target *target, struct slice name,
-		    struct err *e)
-{
-	const struct catalogue_tool *tool =
-		a->source ? catalogue_find_own(r->catalogue, a->source, name)
-			  : catalogue_find(r->catalogue, name);
-	struct slice text = shown(name);
-
-	if (!tool && refuse_disabled(r, a->source, name, e))
-		return false;
-	if (!tool && a->source)
-		return refuse_own(r, a->source, text, e);
-	if (!tool)
-		return err_set(e, ERR_UNKNOWN_TOOL,
-			       "there is no tool \"%.*s\"; tools/list names "
-			       "those there are",
-			       (int)text.len, text.ptr);
-	struct routed *at = router_routed(r, tool->source);
-	assert(at); /* the catalogue forgets a source before it goes */
-	if (!turns_admit(at, a->to.session))
-		return turns_wait(at, a->to.session, a->m, a->source, e);
-	return call_start(at, a->m, target, tool, a->to.session, e);
-}
-
-static void call_tool(struct router *r, const struct asked *a)
-{
-	struct call_target target = {0};
-	struct buf name = {0};
-	struct err e;
-
-	if (!call_read(a->m, &target, &e)) {
-		reply_error(r, a->to, &e, a->source);
-		return;
-	}
-	json_unquote(&name, target.name);
-	if (!forward(r, a, &target, buf_slice(&name), &e)) {
-		/* It may be a tool of a source that was never asked. */
-		if ((e.reason == ERR_UNKNOWN_TOOL ||
-		     e.reason == ERR_SOURCE_DOWN) &&
-		    !a->waited) {
-			lists_refresh(r);
-			if (!lists_settled(r)) {
-				lists_park(r, a->to.session, a->m, a->source);
-				goto out;
-			}
-		}
-		reply_error(r, a->to, &e, a->source);
-	}
-out:
-	buf_finish(&name);
-}
-
 /* What is not here is answered with -32601. */
 static const struct {
 	const char *name;
-	void (*handle)(struct router *r, const struct asked *a);
+	method_fn *handle;
 } methods[] = {
+	{"completion/complete", method_complete},
 	{"initialize", initialize},
 	{"logging/setLevel", set_level},
 	{"ping", ping},
-	{"tools/call", call_tool},
-	{"tools/list", list_tools},
+	{"prompts/get", method_get_prompt},
+	{"prompts/list", method_list_prompts},
+	{"resources/list", method_list_resources},
+	{"resources/read", method_read_resource},
+	{"resources/subscribe", method_subscribe},
+	{"resources/templates/list", method_list_templates},
+	{"resources/unsubscribe", method_unsubscribe},
+	{"tools/call", method_call_tool},
+	{"tools/list", method_list_tools},
 };
 
 void router_dispatch(struct router *r, struct session *s,
@@ -227,7 +121,7 @@ void router_dispatch(struct router *r, struct session *s,
 		.source = source,
 		.waited = waited,
 	};
-	struct slice name = shown(m->method);
+	struct slice name = asked_shown(m->method);
 	struct err e;
 
 	if (r->stopping) {
@@ -272,6 +166,10 @@ void router_notice(struct routed *from, const struct jsonrpc *m)
 		elicited_complete(from, m);
 		return;
 	}
+	if (jsonrpc_method_is(m, "notifications/resources/updated")) {
+		subscriptions_updated(r->subscriptions, from, m);
+		return;
+	}
 	if (!jsonrpc_method_is(m, "notifications/message")) {
 		log_debug("router", "%s: a notification that nobody asked for",
 			  source_name(from->source));
@@ -295,21 +193,33 @@ void router_notice(struct routed *from, const struct jsonrpc *m)
 		session_deliver(s, m->text, true);
 }
 
+/* Resources and their templates have one notification. */
 static void on_changed(struct ev_loop *loop, struct ev_timer *w, int events)
 {
 	struct router *r = w->data;
+	unsigned kinds = r->changed_kinds;
+	struct buf text = {0};
 
 	(void)loop;
 	(void)events;
-	sessions_broadcast(
-		r->sessions,
-		slice_of("{\"jsonrpc\":\"2.0\","
-			 "\"method\":\"notifications/tools/list_changed\"}"),
-		false, NULL, 0);
+	r->changed_kinds = 0;
+	if (kinds & KINDS_RESOURCE)
+		kinds = (kinds & ~(unsigned)KINDS_RESOURCE) |
+			1u << KIND_RESOURCE;
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (!(kinds & 1u << k))
+			continue;
+		jsonrpc_request(&text, (struct slice){NULL, 0},
+				kind_rows[k].changed, (struct slice){NULL, 0});
+		sessions_broadcast(r->sessions, buf_slice(&text), false, NULL,
+				   0);
+		buf_finish(&text);
+	}
 }
 
-void router_changed(struct router *r)
+void router_changed(struct router *r, unsigned kinds)
 {
+	r->changed_kinds |= kinds;
 	if (ev_is_active(&r->changed))
 		return;
 	ev_timer_set(&r->changed, CHANGED_MS / 1000.0, 0.0);
@@ -329,7 +239,7 @@ void router_request(struct router *r, struct session *s,
 void router_notification(struct router *r, struct session *s,
 			 const struct jsonrpc *m)
 {
-	struct slice name = shown(m->method);
+	struct slice name = asked_shown(m->method);
 
 	if (jsonrpc_method_is(m, "notifications/progress")) {
 		asks_progress(r, session_number(s), m);
@@ -351,6 +261,7 @@ void router_left(struct router *r, uint64_t session_number)
 	turns_cancel_all(r, session_number);
 	call_cancel_all(r, session_number);
 	lists_cancel_all(r, session_number);
+	subscriptions_left(r->subscriptions, session_number);
 }
 
 void router_cancel(struct router *r, uint64_t session_number, struct slice id,
@@ -358,8 +269,9 @@ void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 {
 	struct reply_to to = {session_number, id};
 
-	if (!call_cancel(r, to, reason) && !turns_cancel(r, to))
-		lists_cancel(r, to);
+	if (!call_cancel(r, to, reason) && !turns_cancel(r, to) &&
+	    !lists_cancel(r, to))
+		subscriptions_cancel(r->subscriptions, to);
 }
 
 void router_drain(struct router *r)
@@ -404,7 +316,11 @@ struct router *router_new(struct ev_loop *loop, struct store *store,
 	char *run_dir = path_below(r->data_dir, "run");
 	r->children = children_new(run_dir);
 	free(run_dir);
-	r->catalogue = catalogue_new();
+	r->names = nametable_new();
+	for (int k = 0; k < KIND_COUNT; k++)
+		r->catalogues[k] = catalogue_new((enum kind)k, r->names);
+	r->handouts = handouts_new();
+	r->subscriptions = subscriptions_new(r);
 	r->level = -1;
 	list_init(&r->leaving);
 	list_init(&r->orders);
@@ -426,7 +342,7 @@ unsigned router_in_flight(const struct router *r)
 
 const struct catalogue *router_catalogue(const struct router *r)
 {
-	return r->catalogue;
+	return r->catalogues[KIND_TOOL];
 }
 
 uint64_t router_requests(const struct router *r)
@@ -448,12 +364,16 @@ void router_free(struct router *r)
 	call_drop_all(r);
 	lists_drop_all(r);
 	trials_drop_all(r);
+	subscriptions_free(r->subscriptions);
 	assert(r->in_flight == 0);
 	ev_timer_stop(r->loop, &r->changed);
 	router_free_sources(r);
 	children_free(r->children);
 	survey_finish(&r->survey);
-	catalogue_free(r->catalogue);
+	for (int k = 0; k < KIND_COUNT; k++)
+		catalogue_free(r->catalogues[k]);
+	nametable_free(r->names);
+	handouts_free(r->handouts);
 	free(r->data_dir);
 	free(r->log_dir);
 	free(r);

@@ -127,6 +127,7 @@ struct source *router_source(const struct router *r, const char *name);
 /* In their order: *at starts at 0; NULL at the end. */
 struct source *router_next_source(const struct router *r, size_t *at);
 
+/* Of its tools. */
 const struct catalogue *router_catalogue(const struct router *r);
 
 /* Call done once every source's tools are known or failed, or after the

@@ -10,6 +10,7 @@
 #include "server/mcp/lists.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/settings.h"
+#include "server/mcp/subscriptions.h"
 #include "server/mcp/trials.h"
 #include "server/mcp/turns.h"
 #include "server/store/store.h"
@@ -292,9 +293,10 @@ static void turn_off(struct routed *at)
 	struct router *r = at->router;
 
 	log_info("router", "source %s disabled", source_name(at->source));
-	catalogue_set(r->catalogue, source_name(at->source), NULL, 0);
-	router_changed(r);
-	at->settled = true;
+	routed_clear(at);
+	subscriptions_gone(r->subscriptions, at);
+	router_changed(r, KINDS_ALL);
+	at->settled = KINDS_ALL;
 	end_trials(at, "disabled");
 	source_stop(at->source);
 	lists_check(r);
@@ -304,8 +306,8 @@ static void turn_off(struct routed *at)
 static void turn_on(struct routed *at)
 {
 	log_info("router", "source %s enabled", source_name(at->source));
-	at->settled = false;
-	at->fresh = false;
+	at->settled = 0;
+	at->fresh = 0;
 	if (!at->router->stopping)
 		source_refresh(at->source);
 }
@@ -375,8 +377,8 @@ static void let_go(struct routed *at, struct order *o)
 	r->source_count--;
 	memmove(&r->sources[i], &r->sources[i + 1],
 		(r->source_count - i) * sizeof(*r->sources));
-	catalogue_forget(r->catalogue, source_name(at->source));
-	router_changed(r);
+	subscriptions_gone(r->subscriptions, at);
+	routed_forget(at);
 	end_trials(at, "removed");
 	at->gone = o->done;
 	at->gone_owner = o->owner;

@@ -1,5 +1,5 @@
 /*
- * routing: the inside of the router, for router*.c, routed.c, calls.c,
+ * routing: the inside of the router, for router*.c, routed*.c, calls.c,
  * lists.c, replies.c and builtin_hub.c alone.  What everybody else needs stands
  * in router.h.
  */
@@ -8,11 +8,14 @@
 
 #include <ev.h>
 
+#include "proto/buf.h"
 #include "proto/list.h"
 #include "server/mcp/alarm.h"
 #include "server/mcp/router.h"
 #include "server/mcp/starts.h"
 #include "server/upstream/survey.h"
+
+struct stored_catalogue;
 
 /* A source as the router sees it.  Owned by the router. */
 struct routed {
@@ -24,10 +27,14 @@ struct routed {
 	bool admitting;	       /* one of them is let in */
 	struct list abandoned; /* calls that may still run there */
 	unsigned abandoned_count;
-	struct list link;  /* in router->leaving, once it was removed */
-	bool settled;	   /* no list waits for it: known, or it failed */
-	bool fresh;	   /* its tools were read in this life */
-	unsigned restarts; /* of the source, when they were */
+	struct list link; /* in router->leaving, once it was removed */
+	unsigned settled; /* kinds: no list waits for it, known or failed */
+	unsigned fresh;	  /* kinds that were read in this life */
+	unsigned restarts[KIND_COUNT]; /* of the source, when they were */
+	bool has_resources; /* it declares them, now or in an earlier life */
+	bool completes;	    /* the same of completions */
+	unsigned watches;   /* its resources that are subscribed to */
+	struct buf instructions; /* the same */
 	/* Of whoever removed it. */
 	void (*gone)(void *owner, const struct err *why);
 	void *gone_owner;
@@ -42,7 +49,10 @@ struct router {
 	char *data_dir;
 	char *log_dir;
 	int64_t started_ms;
-	struct catalogue *catalogue;
+	struct nametable *names;
+	struct catalogue *catalogues[KIND_COUNT];
+	struct handouts *handouts;
+	struct subscriptions *subscriptions;
 
 	struct starts starts;
 	struct children *children;
@@ -71,7 +81,8 @@ struct router {
 	struct list parked;	 /* requests that wait for the first list */
 	struct list waiters;	 /* whoever waits for it */
 	struct list trials;	 /* whoever waits for one source */
-	struct ev_timer changed; /* runs while list_changed is to be told */
+	struct ev_timer changed; /* runs while list_changed is to be told .. */
+	unsigned changed_kinds;	 /* .. of these kinds */
 
 	int level; /* sources were told this mcp_level; -1: none */
 	unsigned in_flight;
@@ -88,8 +99,8 @@ void router_dispatch(struct router *r, struct session *s,
 /* A notification of a source that is nobody's. */
 void router_notice(struct routed *from, const struct jsonrpc *m);
 
-/* The tools have changed: clients are told soon, once for all changes. */
-void router_changed(struct router *r);
+/* These kinds have changed: clients are told soon, once for all changes. */
+void router_changed(struct router *r, unsigned kinds);
 
 /* --- routed.c ------------------------------------------------------------- */
 
@@ -107,6 +118,23 @@ bool routed_disabled(const struct routed *at);
 
 /* NULL when there is none. */
 struct routed *router_routed(const struct router *r, const char *name);
+
+/* --- routed_lists.c ------------------------------------------------------- */
+
+/* What its server declares and says. */
+void routed_learn(struct routed *at, struct slice capabilities,
+		  struct slice instructions);
+
+/* It has read what it has of a kind. */
+void routed_listed(struct routed *at, enum kind kind);
+
+/* What it had in an earlier life. */
+void routed_recall(struct routed *at, const struct stored_catalogue *stored);
+
+/* It has nothing (any more), but keeps its place and its names; or not even
+ * those, and clients are told. */
+void routed_clear(struct routed *at);
+void routed_forget(struct routed *at);
 
 /* --- router_sources.c ----------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 
 /* A tool that was found, and how well: words that its name holds. */
 struct hit {
-	const struct catalogue_tool *tool;
+	const struct catalogue_item *tool;
 	unsigned in_name;
 };
 
@@ -35,13 +35,13 @@ static void append_string(struct buf *to, struct slice value)
 	buf_append_text(to, "\n");
 }
 
-static void read_subject(struct subject *s, const struct catalogue_tool *t)
+static void read_subject(struct subject *s, const struct catalogue_item *t)
 {
 	buf_reset(&s->name, s->name.cap);
 	buf_reset(&s->rest, s->rest.cap);
 	buf_append_slice(&s->name, t->exposed);
 	buf_append_text(&s->name, "\n");
-	buf_append_slice(&s->name, t->name);
+	buf_append_slice(&s->name, t->key);
 	append_string(&s->rest, json_get(t->json, "title"));
 	append_string(&s->rest,
 		      json_path(t->json, "annotations", "title", NULL));
@@ -115,7 +115,7 @@ static void append_member(struct buf *json, const char *key, struct slice value)
 	buf_append_slice(json, value);
 }
 
-static void append_hit(struct buf *json, const struct catalogue_tool *t)
+static void append_hit(struct buf *json, const struct catalogue_item *t)
 {
 	buf_append_text(json, "{\"name\":");
 	json_quote(json, t->exposed);

@@ -88,7 +88,7 @@ void session_free(struct session *s)
 
 	assert(!s->stream);
 	sessions_remove(all, s);
-	if (all->router && (s->by_id.count > 0 || s->question > 0))
+	if (all->router)
 		router_left(all->router, s->number);
 	drop_requests(s);
 	all->queued_bytes -= s->outbox.bytes;

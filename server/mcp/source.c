@@ -38,6 +38,8 @@ static struct source *new_source(struct ev_loop *loop,
 	s->list_at = INFINITY;
 	s->look_at = INFINITY;
 	turn_init(&s->turn, on_turn, s);
+	for (int k = 0; k < KIND_COUNT; k++)
+		s->items[k].kind = (enum kind)k;
 	pending_table_init(&s->waiting);
 	alarm_init(&s->alarm, loop, source_on_alarm, s);
 	return s;
@@ -80,10 +82,18 @@ void source_share(struct source *s, const struct source_shared *shared)
 
 void source_refresh(struct source *s)
 {
-	s->list_wanted = true;
-	s->list_stopped = false;
-	if (s->state == SOURCE_READY && !leg_listing(s->leg))
+	s->owed = KINDS_ALL;
+	s->owed_stopped = 0;
+	if (s->state == SOURCE_READY) {
+		s->stale |= KINDS_ALL & ~leg_listing(s->leg);
 		s->list_at = 0;
+	}
+	source_set_alarm(s);
+}
+
+void source_keep(struct source *s, bool kept)
+{
+	s->kept = kept;
 	source_set_alarm(s);
 }
 
@@ -173,7 +183,8 @@ void source_set_level(struct source *s, const char *level)
 void source_stop(struct source *s)
 {
 	s->stopped_below = s->last_number + 1;
-	s->list_stopped = s->list_wanted;
+	s->owed_stopped = s->owed;
+	s->kept = false;
 	if (s->state == SOURCE_STARTING || s->state == SOURCE_READY)
 		source_begin_stop(s, NULL);
 	source_set_alarm(s);
@@ -194,10 +205,11 @@ enum source_state source_state(const struct source *s)
 	return s->state;
 }
 
-const struct source_tool *source_tools(const struct source *s, size_t *count)
+const struct source_item *source_items(const struct source *s, enum kind kind,
+				       size_t *count)
 {
-	*count = s->tools.count;
-	return s->tools.tools;
+	*count = s->items[kind].count;
+	return s->items[kind].items;
 }
 
 void source_info(const struct source *s, struct source_info *info)
@@ -219,6 +231,7 @@ void source_info(const struct source *s, struct source_info *info)
 		.server_version = h->server_version ? h->server_version : "",
 		.revision = h->revision ? h->revision : "",
 		.capabilities = {h->capabilities, h->capabilities_len},
+		.instructions = {h->instructions, h->instructions_len},
 		.builtin = s->functions != NULL,
 		.disabled = s->recipe.disabled,
 		.interactive = s->recipe.interactive,

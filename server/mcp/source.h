@@ -2,7 +2,7 @@
  * source: one upstream MCP server, shared by every session.
  *
  * Owns its upstream and speaks MCP to it as a client: the handshake, its own
- * request ids, the tool list.  Started by the first request (single flight:
+ * request ids, its lists.  Started by the first request (single flight:
  * what comes meanwhile waits), restarted by the next one after it ended, with
  * backoff when it fails; stopped when idle.  Owned by the router.
  *
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "proto/jsonrpc.h"
+#include "server/mcp/kind.h"
 #include "server/upstream/builtin.h"
 
 struct buf;
@@ -43,20 +44,23 @@ enum source_state {
 	SOURCE_FAILED,
 };
 
-/* A tool as the source described it. */
-struct source_tool {
-	struct slice name; /* decoded */
+/* A tool, resource, template or prompt as the source described it. */
+struct source_item {
+	struct slice key;  /* name, uri or uriTemplate, decoded */
 	struct slice json; /* verbatim */
 };
 
 /* How a source speaks to its owner, from the loop. */
 struct source_events {
-	/* The tools were read, or read again; source_tools() has them. */
-	void (*tools)(void *owner, struct source *s);
-	/* The tool list could not be read; why is for people. */
-	void (*failed)(void *owner, struct source *s, const struct err *why);
+	/* It has answered initialize, at every start: source_info() has it. */
+	void (*ready)(void *owner, struct source *s);
+	/* A kind was read, or read again; source_items() has them. */
+	void (*listed)(void *owner, struct source *s, enum kind kind);
+	/* These kinds could not be read; why is for people. */
+	void (*failed)(void *owner, struct source *s, unsigned kinds,
+		       const struct err *why);
 	/* A notification that is nobody's: notifications/message and what
-	 * else is not progress or tools/list_changed. */
+	 * else is not progress or list_changed. */
 	void (*notification)(void *owner, struct source *s,
 			     const struct jsonrpc *m);
 	/* It asks for something that a client may answer.  True:
@@ -128,12 +132,16 @@ struct source *source_new_builtin(struct ev_loop *loop,
  * are written down.  Without it there is neither. */
 void source_share(struct source *s, const struct source_shared *shared);
 
-/* Read the tools, starting it if need be.  .tools or .failed follows; asking
- * again meanwhile asks once. */
+/* Read all kinds, starting it if need be.  .listed or .failed follows for
+ * each; asking again meanwhile asks once. */
 void source_refresh(struct source *s);
 
 /* The same at once, also while it rests. */
 void source_retry(struct source *s);
+
+/* Somebody listens to what it says unasked: while kept it is not stopped when
+ * idle, and is started again after it ended. */
+void source_keep(struct source *s, bool kept);
 
 /* Would it start?  Appends the path of its program, with a NUL; nothing for
  * the built-in one.  ERR_SOURCE_DOWN says what is missing. */
@@ -156,7 +164,7 @@ void source_cancel(struct source *s, uint64_t number, struct slice reason);
 void source_set_level(struct source *s, const char *level);
 
 /* End it in good order; .fail for what was in flight.  It starts again with
- * the next request. */
+ * the next request, or when it is kept again. */
 void source_stop(struct source *s);
 
 /* Its settings were changed: of use from its next start on.  Disabling does
@@ -188,8 +196,9 @@ enum source_roots source_roots(const struct source *s, struct slice *list);
 const char *source_name(const struct source *s);
 enum source_state source_state(const struct source *s);
 const char *source_state_name(enum source_state state); /* "ready" */
-/* Its tools as last read; *count of them. */
-const struct source_tool *source_tools(const struct source *s, size_t *count);
+/* What it has of a kind as last read; *count of them. */
+const struct source_item *source_items(const struct source *s, enum kind kind,
+				       size_t *count);
 
 /* For people and for the store. */
 struct source_info {
@@ -206,6 +215,7 @@ struct source_info {
 	const char *server_version;
 	const char *revision;
 	struct slice capabilities; /* raw object, empty until known */
+	struct slice instructions; /* text, cut; empty until known */
 	bool builtin;
 	bool disabled; /* its settings, as in store.h */
 	const char *interactive;

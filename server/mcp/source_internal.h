@@ -10,12 +10,12 @@
 #include "server/mcp/alarm.h"
 #include "server/mcp/backoff.h"
 #include "server/mcp/handshake.h"
+#include "server/mcp/itemlist.h"
 #include "server/mcp/leg.h"
 #include "server/mcp/pending.h"
 #include "server/mcp/recipe.h"
 #include "server/mcp/source.h"
 #include "server/mcp/starts.h"
-#include "server/mcp/toollist.h"
 
 /* Owned by the router. */
 struct source {
@@ -34,7 +34,7 @@ struct source {
 	enum source_state state;
 	struct leg *leg; /* in STARTING, READY and STOPPING */
 	struct handshake handshake;
-	struct toollist tools;
+	struct itemlist items[KIND_COUNT];
 	char *level; /* the log level that is wanted, or NULL */
 
 	struct pending_table waiting; /* requests, until READY */
@@ -42,10 +42,12 @@ struct source {
 	uint64_t stopped_below; /* requests that source_stop() ended */
 	struct buf line;	/* kept from request to request */
 
-	bool list_wanted;   /* .tools or .failed is owed */
-	bool list_stopped;  /* source_stop() ended that, when it is down */
-	double list_at;	    /* when to read the list, once READY */
-	double ready_since; /* of this start; 0 before that */
+	unsigned owed;	       /* kinds for which .listed or .failed is */
+	unsigned owed_stopped; /* source_stop() ends those, when it is down */
+	unsigned stale;	       /* kinds that are to be read, once READY .. */
+	double list_at;	       /* .. at this time */
+	bool kept;	       /* source_keep() */
+	double ready_since;    /* of this start; 0 before that */
 	double started_at;
 	double look_at; /* when to look at its memory */
 	double looked_at;

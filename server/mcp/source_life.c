@@ -7,7 +7,7 @@
 
 #include "proto/log.h"
 
-/* How long a tool list may go on changing before it is read. */
+/* How long a list may go on changing before it is read. */
 static const double settle_s = 0.05;
 /* How long a start counts as one: what takes longer waits for something else
  * than this machine, and must not keep the others from starting. */
@@ -51,7 +51,8 @@ static void advance(struct source *s, enum source_state next)
 void source_release(struct source *s)
 {
 	handshake_finish(&s->handshake);
-	toollist_finish(&s->tools);
+	for (int k = 0; k < KIND_COUNT; k++)
+		itemlist_finish(&s->items[k]);
 	buf_finish(&s->line);
 	recipe_finish(&s->recipe);
 	free(s->level);
@@ -75,7 +76,7 @@ static void leave(struct source *s)
  * says when the last request ends: a busy one is looked at again later. */
 static double idle_at(const struct source *s)
 {
-	if (s->limits.idle_ms == 0)
+	if (s->limits.idle_ms == 0 || s->kept)
 		return INFINITY;
 	return fmin(leg_idle_since(s->leg), alarm_now()) +
 	       (double)s->limits.idle_ms / 1000.0;
@@ -84,7 +85,13 @@ static double idle_at(const struct source *s)
 /* Is there anything to start for? */
 static bool is_wanted(const struct source *s)
 {
-	return s->list_wanted || s->waiting.count > 0;
+	return s->owed || s->kept || s->waiting.count > 0;
+}
+
+/* The kinds that are to be read and are not being read. */
+static unsigned can_list(const struct source *s)
+{
+	return s->stale & ~leg_listing(s->leg);
 }
 
 /* When step() has something to do. */
@@ -99,12 +106,10 @@ static double next_step(const struct source *s)
 	case SOURCE_RESTING:
 		return s->stopped_below > 0 ? 0 : s->backoff.until;
 	case SOURCE_FAILED:
-		return s->stopped_below > 0 || s->list_wanted
-			       ? 0
-			       : s->backoff.until;
+		return s->stopped_below > 0 || s->owed ? 0 : s->backoff.until;
 	case SOURCE_READY:
 		return fmin(fmin(idle_at(s), s->look_at),
-			    leg_listing(s->leg) ? INFINITY : s->list_at);
+			    can_list(s) ? s->list_at : INFINITY);
 	case SOURCE_STARTING:
 		if (s->turn.state == TURN_STARTING)
 			return s->started_at + start_counts_s;
@@ -133,12 +138,12 @@ static void fail_waiting(struct source *s, uint64_t below,
 	}
 }
 
-static void fail_list(struct source *s, const struct err *why)
+static void fail_lists(struct source *s, unsigned kinds, const struct err *why)
 {
-	s->list_wanted = false;
-	s->list_stopped = false;
+	s->owed &= ~kinds;
+	s->owed_stopped = 0;
 	if (!s->freed)
-		s->events->failed(s->owner, s, why);
+		s->events->failed(s->owner, s, kinds, why);
 }
 
 /* It could not be started, or it ended. */
@@ -153,8 +158,8 @@ static void rest(struct source *s, const struct err *why)
 		s->backoff.looping ? "it keeps failing; " : "",
 		backoff_left(&s->backoff, alarm_now()));
 	fail_waiting(s, s->last_number + 1, why);
-	if (starting || s->list_wanted)
-		fail_list(s, why);
+	if (starting || s->owed)
+		fail_lists(s, KINDS_ALL, why);
 }
 
 bool source_refuse(const struct source *s, double left, struct err *e)
@@ -179,8 +184,8 @@ static void fail_start(struct source *s, const struct err *why)
 	log_odd("source", "source %s is not started: %s", s->recipe.name,
 		why->text);
 	fail_waiting(s, s->last_number + 1, why);
-	if (s->list_wanted)
-		fail_list(s, why);
+	if (s->owed)
+		fail_lists(s, KINDS_ALL, why);
 }
 
 /* source_stop() also ends what waited. */
@@ -192,8 +197,8 @@ static void fail_stopped(struct source *s, const struct err *why)
 		return;
 	s->stopped_below = 0;
 	fail_waiting(s, below, why);
-	if (s->list_wanted && s->list_stopped)
-		fail_list(s, why);
+	if (s->owed & s->owed_stopped)
+		fail_lists(s, KINDS_ALL, why);
 }
 
 /* --- what the leg says --------------------------------------------------- */
@@ -214,6 +219,19 @@ static void send_waiting(struct source *s)
 	}
 }
 
+/* Read what is stale; what is being read now is read again after that. */
+static void list_stale(struct source *s)
+{
+	unsigned kinds = can_list(s);
+
+	s->stale &= ~kinds;
+	if (!s->stale)
+		s->list_at = INFINITY;
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (kinds & 1u << k && !s->freed && s->state == SOURCE_READY)
+			leg_list(s->leg, (enum kind)k);
+}
+
 static void on_ready(void *owner)
 {
 	struct source *s = owner;
@@ -230,49 +248,52 @@ static void on_ready(void *owner)
 	send_waiting(s);
 	if (!s->freed && s->state == SOURCE_READY)
 		source_look_soon(s);
+	if (!s->freed)
+		s->events->ready(s->owner, s);
 	/* What it has may have changed since it was last asked. */
 	if (!s->freed && s->state == SOURCE_READY) {
-		s->list_at = INFINITY;
-		leg_list(s->leg);
+		s->stale = KINDS_ALL;
+		list_stale(s);
 	}
 	source_set_alarm(s);
 	leave(s);
 }
 
-static void on_tools(void *owner, struct toollist *tools)
+static void on_listed(void *owner, struct itemlist *items)
 {
 	struct source *s = owner;
+	enum kind kind = items->kind;
 
 	enter(s);
-	toollist_finish(&s->tools);
-	s->tools = *tools;
-	*tools = (struct toollist){0};
-	s->list_wanted = false;
-	s->list_stopped = false;
-	s->events->tools(s->owner, s);
+	itemlist_finish(&s->items[kind]);
+	s->items[kind] = *items;
+	*items = (struct itemlist){.kind = kind};
+	s->owed &= ~(1u << kind);
+	s->events->listed(s->owner, s, kind);
 	source_set_alarm(s);
 	leave(s);
 }
 
-static void on_unlisted(void *owner, const struct err *why)
+static void on_unlisted(void *owner, enum kind kind, const struct err *why)
 {
 	struct source *s = owner;
 
 	enter(s);
 	s->last_error = *why;
 	log_odd("source", "%s", why->text);
-	fail_list(s, why);
+	fail_lists(s, 1u << kind, why);
 	source_set_alarm(s);
 	leave(s);
 }
 
 /* Read again, whether or not it will differ, when the changes have settled. */
-static void on_changed(void *owner)
+static void on_changed(void *owner, unsigned kinds)
 {
 	struct source *s = owner;
 
 	if (s->state != SOURCE_READY)
 		return;
+	s->stale |= kinds;
 	s->list_at = fmin(s->list_at, alarm_now() + settle_s);
 	source_set_alarm(s);
 }
@@ -319,7 +340,7 @@ static void on_down(void *owner, const struct err *why)
 
 static const struct leg_events leg_events = {
 	.ready = on_ready,
-	.tools = on_tools,
+	.listed = on_listed,
 	.unlisted = on_unlisted,
 	.changed = on_changed,
 	.notification = on_notification,
@@ -352,6 +373,7 @@ static void start(struct source *s)
 	s->starts++;
 	s->started_at = alarm_now();
 	s->ready_since = 0;
+	s->stale = 0;
 	s->list_at = INFINITY;
 	s->look_at = INFINITY;
 	s->looked_at = -INFINITY;
@@ -395,13 +417,12 @@ static void step(struct source *s, double now)
 			advance(s, SOURCE_STOPPED);
 		if (s->state == SOURCE_STOPPED && !s->freed)
 			start_in_turn(s);
-		else if (s->state == SOURCE_FAILED && s->list_wanted)
-			fail_list(s, &s->last_error);
+		else if (s->state == SOURCE_FAILED && s->owed)
+			fail_lists(s, KINDS_ALL, &s->last_error);
 		break;
 	case SOURCE_READY:
-		if (now >= s->list_at && !leg_listing(s->leg)) {
-			s->list_at = INFINITY;
-			leg_list(s->leg);
+		if (now >= s->list_at && can_list(s)) {
+			list_stale(s);
 		} else if (now >= idle_at(s)) {
 			source_begin_stop(s, NULL);
 		} else if (now >= s->look_at) {

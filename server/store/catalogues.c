@@ -12,28 +12,31 @@
 static const char sql_source_id[] = "SELECT id FROM source WHERE name = ?";
 static const char sql_put[] =
 	"INSERT INTO catalogue (source, server_name, server_version, revision,"
-	"  capabilities) VALUES (?, ?, ?, ?, ?) "
+	"  capabilities, instructions) VALUES (?, ?, ?, ?, ?, ?) "
 	"ON CONFLICT (source) DO UPDATE SET"
 	"  server_name = excluded.server_name,"
 	"  server_version = excluded.server_version,"
 	"  revision = excluded.revision,"
-	"  capabilities = excluded.capabilities";
-static const char sql_clear[] = "DELETE FROM tool WHERE source = ?";
-static const char sql_put_tool[] =
-	"INSERT INTO tool (source, position, own, json) VALUES (?, ?, ?, ?)";
-/* The first name given to a tool is its name for ever. */
+	"  capabilities = excluded.capabilities,"
+	"  instructions = excluded.instructions";
+static const char sql_clear[] =
+	"DELETE FROM item WHERE source = ? AND (1 << kind) & ?";
+static const char sql_put_item[] =
+	"INSERT INTO item (source, kind, position, own, json) "
+	"VALUES (?, ?, ?, ?, ?)";
+/* The first name that is given stays for ever. */
 static const char sql_put_name[] =
 	"INSERT INTO name (source, own, exposed) VALUES (?, ?, ?) "
 	"ON CONFLICT (source, own) DO NOTHING";
 static const char sql_catalogues[] =
 	"SELECT source, name, server_name, server_version, revision,"
-	"  capabilities "
+	"  capabilities, instructions "
 	"FROM catalogue JOIN source ON source.id = catalogue.source "
 	"ORDER BY source.id";
-static const char sql_tools[] =
-	"SELECT tool.own, exposed, json FROM tool "
-	"JOIN name ON name.source = tool.source AND name.own = tool.own "
-	"WHERE tool.source = ? ORDER BY position";
+static const char sql_items[] =
+	"SELECT kind, item.own, ifnull(exposed, ''), json FROM item "
+	"LEFT JOIN name ON name.source = item.source AND name.own = item.own "
+	"WHERE item.source = ? ORDER BY kind, position";
 static const char sql_names[] =
 	"SELECT source.name, own, exposed FROM name "
 	"JOIN source ON source.id = name.source ORDER BY source.id, own";
@@ -42,8 +45,8 @@ static const char sql_names[] =
 
 struct put {
 	struct op op;
-	struct stored_catalogue c; /* points into bytes and tools */
-	struct stored_tool *tools;
+	struct stored_catalogue c; /* points into bytes and items */
+	struct stored_item *items;
 	char *bytes;
 };
 
@@ -59,7 +62,7 @@ static bool find_source(struct store *s, const char *name, int64_t *id,
 		*id = query_column_number(&q, 0);
 	if (!query_end(&q, e))
 		return false;
-	/* Removed while it was asked for its tools. */
+	/* Removed while it was asked for its lists. */
 	return found ||
 	       err_set(e, ERR_NOT_FOUND, "there is no source '%s'", name);
 }
@@ -75,51 +78,56 @@ static bool put_head(struct store *s, int64_t source,
 	query_text(&q, c->server_version);
 	query_text(&q, c->revision);
 	query_slice(&q, c->capabilities);
+	query_slice(&q, c->instructions);
 	query_next(&q);
 	return query_end(&q, e);
 }
 
-static bool clear_tools(struct store *s, int64_t source, struct err *e)
+static bool clear_items(struct store *s, int64_t source, unsigned kinds,
+			struct err *e)
 {
 	struct query q;
 
 	query_begin(&q, s, sql_clear);
 	query_number(&q, source);
+	query_number(&q, (int64_t)kinds);
 	query_next(&q);
 	return query_end(&q, e);
 }
 
 static bool put_name(struct store *s, int64_t source,
-		     const struct stored_tool *t, struct err *e)
+		     const struct stored_item *t, struct err *e)
 {
 	struct query q;
 
 	query_begin(&q, s, sql_put_name);
 	query_number(&q, source);
-	query_blob(&q, t->name);
+	query_blob(&q, t->key);
 	query_slice(&q, t->exposed);
 	query_next(&q);
 	bool taken = query_conflicts(&q);
 	if (query_end(&q, e))
 		return true;
 	return taken ? err_set(e, ERR_ALREADY_EXISTS,
-			       "the name '%.*s' is another tool's",
+			       "the name '%.*s' is another's",
 			       (int)t->exposed.len, t->exposed.ptr)
 		     : false;
 }
 
-static bool put_tool(struct store *s, int64_t source, size_t position,
-		     const struct stored_tool *t, struct err *e)
+static bool put_item(struct store *s, int64_t source, size_t position,
+		     const struct stored_item *t, struct err *e)
 {
 	struct query q;
 
-	query_begin(&q, s, sql_put_tool);
+	query_begin(&q, s, sql_put_item);
 	query_number(&q, source);
+	query_number(&q, (int64_t)t->kind);
 	query_number(&q, (int64_t)position);
-	query_blob(&q, t->name);
+	query_blob(&q, t->key);
 	query_slice(&q, t->json);
 	query_next(&q);
-	return query_end(&q, e) && put_name(s, source, t, e);
+	return query_end(&q, e) &&
+	       (t->exposed.len == 0 || put_name(s, source, t, e));
 }
 
 static bool run_put(struct store *s, struct op *op, struct err *e)
@@ -128,10 +136,11 @@ static bool run_put(struct store *s, struct op *op, struct err *e)
 	int64_t source = 0;
 
 	if (!find_source(s, put->c.source, &source, e) ||
-	    !put_head(s, source, &put->c, e) || !clear_tools(s, source, e))
+	    !put_head(s, source, &put->c, e) ||
+	    !clear_items(s, source, put->c.kinds, e))
 		return false;
-	for (size_t i = 0; i < put->c.tool_count; i++)
-		if (!put_tool(s, source, i, &put->tools[i], e))
+	for (size_t i = 0; i < put->c.count; i++)
+		if (!put_item(s, source, i, &put->items[i], e))
 			return false;
 	return true;
 }
@@ -140,7 +149,7 @@ static void free_put(struct op *op)
 {
 	struct put *put = (struct put *)(void *)op;
 
-	free(put->tools);
+	free(put->items);
 	free(put->bytes);
 	free(put);
 }
@@ -168,11 +177,11 @@ static size_t bytes_of(const struct stored_catalogue *c)
 {
 	size_t len = strlen(c->source) + strlen(c->server_name) +
 		     strlen(c->server_version) + strlen(c->revision) + 4 +
-		     c->capabilities.len;
+		     c->capabilities.len + c->instructions.len;
 
-	for (size_t i = 0; i < c->tool_count; i++)
-		len += c->tools[i].name.len + c->tools[i].exposed.len +
-		       c->tools[i].json.len;
+	for (size_t i = 0; i < c->count; i++)
+		len += c->items[i].key.len + c->items[i].exposed.len +
+		       c->items[i].json.len;
 	return len;
 }
 
@@ -183,21 +192,24 @@ void store_catalogue_put(struct store *s, const struct stored_catalogue *c,
 	char *at = mem_alloc(bytes_of(c));
 
 	put->bytes = at;
-	put->tools = mem_alloc(c->tool_count * sizeof(*put->tools));
+	put->items = mem_alloc(c->count * sizeof(*put->items));
 	put->c = (struct stored_catalogue){
 		.source = copy_text(&at, c->source),
 		.server_name = copy_text(&at, c->server_name),
 		.server_version = copy_text(&at, c->server_version),
 		.revision = copy_text(&at, c->revision),
 		.capabilities = copy_slice(&at, c->capabilities),
-		.tools = put->tools,
-		.tool_count = c->tool_count,
+		.instructions = copy_slice(&at, c->instructions),
+		.kinds = c->kinds,
+		.items = put->items,
+		.count = c->count,
 	};
-	for (size_t i = 0; i < c->tool_count; i++)
-		put->tools[i] = (struct stored_tool){
-			.name = copy_slice(&at, c->tools[i].name),
-			.exposed = copy_slice(&at, c->tools[i].exposed),
-			.json = copy_slice(&at, c->tools[i].json),
+	for (size_t i = 0; i < c->count; i++)
+		put->items[i] = (struct stored_item){
+			.kind = c->items[i].kind,
+			.key = copy_slice(&at, c->items[i].key),
+			.exposed = copy_slice(&at, c->items[i].exposed),
+			.json = copy_slice(&at, c->items[i].json),
 		};
 	queue_put(s, &put->op, &kind_put, done, owner);
 }
@@ -210,12 +222,12 @@ struct reading {
 	store_name_row_fn *name_row;
 };
 
-/* The tools of one source, as they are collected. */
+/* The items of one source, as they are collected. */
 struct shelf {
-	struct stored_tool *tools;
+	struct stored_item *items;
 	size_t count;
 	size_t cap;
-	struct buf bytes; /* of the tools, in their order */
+	struct buf bytes; /* of the items, in their order */
 };
 
 static struct slice place(struct shelf *shelf, struct slice from)
@@ -224,27 +236,28 @@ static struct slice place(struct shelf *shelf, struct slice from)
 	return (struct slice){NULL, from.len};
 }
 
-static void add_tool(struct shelf *shelf, struct query *q)
+static void add_item(struct shelf *shelf, struct query *q)
 {
 	if (shelf->count == shelf->cap) {
 		shelf->cap = shelf->cap ? shelf->cap * 2 : 16;
-		shelf->tools = mem_grow(shelf->tools,
-					shelf->cap * sizeof(*shelf->tools));
+		shelf->items = mem_grow(shelf->items,
+					shelf->cap * sizeof(*shelf->items));
 	}
-	struct stored_tool *t = &shelf->tools[shelf->count++];
-	t->name = place(shelf, query_column(q, 0));
-	t->exposed = place(shelf, query_column(q, 1));
-	t->json = place(shelf, query_column(q, 2));
+	struct stored_item *t = &shelf->items[shelf->count++];
+	t->kind = (unsigned)query_column_number(q, 0);
+	t->key = place(shelf, query_column(q, 1));
+	t->exposed = place(shelf, query_column(q, 2));
+	t->json = place(shelf, query_column(q, 3));
 }
 
 /* bytes moves while it grows: where slices point is known at the end. */
-static void point_tools(struct shelf *shelf)
+static void point_items(struct shelf *shelf)
 {
 	const char *at = shelf->bytes.data;
 
 	for (size_t i = 0; i < shelf->count; i++) {
-		struct stored_tool *t = &shelf->tools[i];
-		struct slice *parts[] = {&t->name, &t->exposed, &t->json};
+		struct stored_item *t = &shelf->items[i];
+		struct slice *parts[] = {&t->key, &t->exposed, &t->json};
 
 		for (int k = 0; k < 3; k++) {
 			parts[k]->ptr = at;
@@ -253,18 +266,18 @@ static void point_tools(struct shelf *shelf)
 	}
 }
 
-static bool collect_tools(struct store *s, int64_t source, struct shelf *shelf,
+static bool collect_items(struct store *s, int64_t source, struct shelf *shelf,
 			  struct err *e)
 {
 	struct query q;
 
-	query_begin(&q, s, sql_tools);
+	query_begin(&q, s, sql_items);
 	query_number(&q, source);
 	while (query_next(&q))
-		add_tool(shelf, &q);
+		add_item(shelf, &q);
 	if (!query_end(&q, e))
 		return false;
-	point_tools(shelf);
+	point_items(shelf);
 	return true;
 }
 
@@ -272,20 +285,22 @@ static bool hand_up(struct store *s, struct reading *reading, struct query *q,
 		    struct err *e)
 {
 	struct shelf shelf = {0};
-	bool ok = collect_tools(s, query_column_number(q, 0), &shelf, e);
+	bool ok = collect_items(s, query_column_number(q, 0), &shelf, e);
 	const struct stored_catalogue c = {
 		.source = query_column_text(q, 1),
 		.server_name = query_column_text(q, 2),
 		.server_version = query_column_text(q, 3),
 		.revision = query_column_text(q, 4),
 		.capabilities = query_column(q, 5),
-		.tools = shelf.tools,
-		.tool_count = shelf.count,
+		.instructions = query_column(q, 6),
+		.kinds = ~0u,
+		.items = shelf.items,
+		.count = shelf.count,
 	};
 
 	if (ok)
 		reading->catalogue_row(reading->op.owner, &c);
-	free(shelf.tools);
+	free(shelf.items);
 	buf_finish(&shelf.bytes);
 	return ok;
 }

@@ -56,6 +56,21 @@ static const char *const migrations[] = {
 	"  DEFAULT 'auto';"
 	"ALTER TABLE source ADD COLUMN roots TEXT NOT NULL DEFAULT 'none';"
 	"PRAGMA user_version = 2;",
+
+	/* Tools are one kind of several; a resource has a key, but no name. */
+	"CREATE TABLE item ("
+	"  source INTEGER NOT NULL REFERENCES source ON DELETE CASCADE,"
+	"  kind INTEGER NOT NULL,"
+	"  position INTEGER NOT NULL,"
+	"  own BLOB NOT NULL,"
+	"  json TEXT NOT NULL,"
+	"  PRIMARY KEY (source, kind, position)"
+	") STRICT;"
+	"INSERT INTO item SELECT source, 0, position, own, json FROM tool;"
+	"DROP TABLE tool;"
+	"ALTER TABLE catalogue ADD COLUMN instructions TEXT NOT NULL DEFAULT "
+	"'';"
+	"PRAGMA user_version = 3;",
 };
 
 int schema_version(void)

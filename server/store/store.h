@@ -112,9 +112,13 @@ void store_sources(struct store *s, store_source_row_fn *row,
 
 /* --- what a source said of itself ---------------------------------------- */
 
-struct stored_tool {
-	struct slice name;    /* the source's own, decoded */
-	struct slice exposed; /* what clients see; unique for ever */
+/* A tool, or what else a source lists; which kinds there are is not known
+ * here. */
+struct stored_item {
+	unsigned kind;	      /* below 32 */
+	struct slice key;     /* the source's own, decoded */
+	struct slice exposed; /* the name that clients see, unique for ever;
+			       * empty when it is given none */
 	struct slice json;    /* as the source sent it */
 };
 
@@ -123,24 +127,27 @@ struct stored_catalogue {
 	const char *server_name; /* all of these as it answered initialize */
 	const char *server_version;
 	const char *revision;
-	struct slice capabilities;	 /* raw JSON object */
-	const struct stored_tool *tools; /* in the source's order */
-	size_t tool_count;
+	struct slice capabilities; /* raw JSON object */
+	struct slice instructions; /* text */
+	unsigned kinds;		   /* 1 << kind: those that items are all of */
+	const struct stored_item *items; /* in the source's order */
+	size_t count;
 };
 
-/* Replace what is known of the source; ERR_NOT_FOUND when it was removed.
- * The names are kept for as long as the source is, so that a tool that comes
- * back has its old one: the first that it was ever given counts.
- * ERR_ALREADY_EXISTS when a new one is another tool's.  Borrows. */
+/* Replace what is known of the source, and of these kinds; ERR_NOT_FOUND when
+ * it was removed.  The names are kept for as long as the source is, so that a
+ * tool that comes back has its old one: the first that it was ever given
+ * counts.  ERR_ALREADY_EXISTS when a new one is another's.  Borrows. */
 void store_catalogue_put(struct store *s, const struct stored_catalogue *c,
 			 store_done_fn *done, void *owner);
 
+/* All kinds of a source at once, one kind after the other. */
 typedef void store_catalogue_row_fn(void *owner,
 				    const struct stored_catalogue *c);
 void store_catalogues(struct store *s, store_catalogue_row_fn *row,
 		      store_done_fn *done, void *owner);
 
-/* Every exposed name that was ever given, also to tools that are gone; not
+/* Every exposed name that was ever given, also to what is gone; not
  * those of removed sources. */
 typedef void store_name_row_fn(void *owner, const char *source,
 			       struct slice name, struct slice exposed);

@@ -22,6 +22,10 @@
  *   odd-names                lists tools with names that need care
  *   all-tools                lists those too that are called by few tests
  *   odd-schemas              lists tools with outputSchemas of all kinds
+ *   rich                     has resources, templates, prompts, completions
+ *                            and instructions
+ *   poor                     the same without completions and templates
+ *   crowd                    has 2500 resources, 400 a page
  *
  * Every call that is executed is one line in $EFFECTS, every line that
  * arrives one in $TRANSCRIPT.
@@ -323,11 +327,45 @@ static void call_crash(const struct jsonrpc *m, struct slice arguments)
 
 static void call_change(const struct jsonrpc *m, struct slice arguments)
 {
-	(void)arguments;
+	struct slice kind = json_get(arguments, "kind");
+	struct buf message = {0};
+
 	changed = true;
-	say_text("{\"jsonrpc\":\"2.0\",\"method\":"
-		 "\"notifications/tools/list_changed\"}");
+	buf_append_text(&message, "{\"jsonrpc\":\"2.0\",\"method\":"
+				  "\"notifications/");
+	if (kind.len > 2)
+		buf_append(&message, kind.ptr + 1, kind.len - 2);
+	else
+		buf_append_text(&message, "tools");
+	buf_append_text(&message, "/list_changed\"}");
+	say(&message);
 	answer(m->id, "{\"content\":[]}");
+}
+
+static void call_touch(const struct jsonrpc *m, struct slice arguments)
+{
+	struct slice uri = json_get(arguments, "uri");
+	struct buf message = {0};
+
+	buf_printf(&message,
+		   "{\"jsonrpc\":\"2.0\",\"method\":"
+		   "\"notifications/resources/updated\",\"params\":{"
+		   "\"uri\":%.*s}}",
+		   (int)uri.len, uri.ptr);
+	say(&message);
+	answer(m->id, "{\"content\":[]}");
+}
+
+static void call_link(const struct jsonrpc *m, struct slice arguments)
+{
+	struct slice uri = json_get(arguments, "uri");
+	char result[256];
+
+	snprintf(result, sizeof(result),
+		 "{\"content\":[{\"type\":\"resource_link\",\"name\":\"l\","
+		 "\"uri\":%.*s}]}",
+		 (int)uri.len, uri.ptr);
+	answer(m->id, result);
 }
 
 static void call_misfit(const struct jsonrpc *m, struct slice arguments)
@@ -483,6 +521,8 @@ static const struct {
 	{"ask", call_ask, SCHEMA},
 	{"complete", call_complete, SCHEMA},
 	{"unasked", call_unasked, SCHEMA},
+	{"touch", call_touch, SCHEMA},
+	{"link", call_link, SCHEMA},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(*calls), LISTED = 10 };
@@ -555,7 +595,8 @@ static void list_many(const struct jsonrpc *m)
 
 static void list_tools(const struct jsonrpc *m)
 {
-	int listed = is("all-tools") ? CALLS : LISTED;
+	int listed =
+		is("all-tools") || is("rich") || is("poor") ? CALLS : LISTED;
 	struct buf result = {0};
 
 	buf_append_text(&result, "{\"tools\":[");
@@ -605,6 +646,154 @@ static void on_list(const struct jsonrpc *m)
 		list_tools(m);
 }
 
+/* --- what is no tool ---------------------------------------------------------
+ */
+
+static void list_crowd(const struct jsonrpc *m)
+{
+	struct slice cursor = json_get(m->params, "cursor");
+	struct buf result = {0};
+	int i = cursor.len > 2 ? atoi(cursor.ptr + 1) : 0;
+	int end = i + 400 < 2500 ? i + 400 : 2500;
+
+	buf_append_text(&result, "{\"resources\":[");
+	for (int k = i; k < end; k++)
+		buf_printf(&result, "%s{\"uri\":\"crowd://%d\",\"name\":\"c\"}",
+			   k > i ? "," : "", k);
+	buf_append_text(&result, "]");
+	if (end < 2500)
+		buf_printf(&result, ",\"nextCursor\":\"%d\"", end);
+	buf_append(&result, "}\0", 2);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void on_resources(const struct jsonrpc *m)
+{
+	if (is("crowd"))
+		list_crowd(m);
+	else
+		answer(m->id,
+		       changed ? "{\"resources\":[{\"uri\":\"fake://new\","
+				 "\"name\":\"new\"}]}"
+			       : "{\"resources\":[{\"uri\":\"fake://one\","
+				 "\"name\":\"one\",\"x\":1.0},"
+				 "{\"uri\":\"fake://two\","
+				 "\"name\":\"two\"}]}");
+}
+
+static void on_templates(const struct jsonrpc *m)
+{
+	if (is("poor"))
+		refuse(m->id, ERR_METHOD_NOT_FOUND, "method not found");
+	else
+		answer(m->id, "{\"resourceTemplates\":[{\"uriTemplate\":"
+			      "\"fake://item/{id}\",\"name\":\"item\"}]}");
+}
+
+/* Which process it was, and what it was asked for. */
+static void on_read(const struct jsonrpc *m)
+{
+	struct slice uri = json_get(m->params, "uri");
+	struct buf result = {0};
+
+	if (memmem(uri.ptr, uri.len, "missing", 7)) {
+		refuse(m->id, ERR_UNKNOWN_RESOURCE, "no such thing");
+		return;
+	}
+	buf_printf(&result,
+		   "{\"contents\":[{\"uri\":%.*s,\"text\":\"pid %d\","
+		   "\"n\":1.0}]}",
+		   (int)uri.len, uri.ptr, (int)getpid());
+	buf_append(&result, "", 1);
+	answer(m->id, result.data);
+	buf_finish(&result);
+}
+
+static void on_subscription(const struct jsonrpc *m)
+{
+	struct slice uri = json_get(m->params, "uri");
+
+	if (memmem(uri.ptr, uri.len, "missing", 7))
+		refuse(m->id, ERR_UNKNOWN_RESOURCE, "no such thing");
+	else
+		answer(m->id, "{}");
+}
+
+static void on_prompts(const struct jsonrpc *m)
+{
+	answer(m->id, "{\"prompts\":[{\"name\":\"greet\",\"arguments\":"
+		      "[{\"name\":\"who\"}]},{\"name\":\"echo\"}]}");
+}
+
+static void on_prompt(const struct jsonrpc *m)
+{
+	struct slice name = json_get(m->params, "name");
+	char result[256];
+
+	if (memmem(name.ptr, name.len, "__", 2)) {
+		refuse(m->id, ERR_UNKNOWN_PROMPT, "unknown prompt");
+		return;
+	}
+	snprintf(result, sizeof(result),
+		 "{\"description\":%.*s,\"messages\":[{\"role\":\"user\","
+		 "\"content\":{\"type\":\"resource\",\"resource\":{"
+		 "\"uri\":\"fake-embedded://1\",\"text\":\"\"}}}]}",
+		 (int)name.len, name.ptr);
+	answer(m->id, result);
+}
+
+/* What it was asked to complete. */
+static void on_complete(const struct jsonrpc *m)
+{
+	struct slice ref = json_get(m->params, "ref");
+	struct slice value = json_get(ref, "name");
+	char result[256];
+
+	if (value.len == 0)
+		value = json_get(ref, "uri");
+	snprintf(result, sizeof(result), "{\"completion\":{\"values\":[%.*s]}}",
+		 (int)value.len, value.ptr);
+	answer(m->id, result);
+}
+
+static const struct {
+	const char *method;
+	void (*run)(const struct jsonrpc *m);
+} others[] = {
+	{"resources/list", on_resources},
+	{"resources/templates/list", on_templates},
+	{"resources/read", on_read},
+	{"resources/subscribe", on_subscription},
+	{"resources/unsubscribe", on_subscription},
+	{"prompts/list", on_prompts},
+	{"prompts/get", on_prompt},
+	{"completion/complete", on_complete},
+};
+
+static bool run_other(const struct jsonrpc *m)
+{
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		if (!jsonrpc_method_is(m, others[i].method))
+			continue;
+		others[i].run(m);
+		return true;
+	}
+	return false;
+}
+
+static const char *capabilities(void)
+{
+	if (is("no-tools"))
+		return "";
+	if (is("rich"))
+		return "\"tools\":{},\"logging\":{},\"completions\":{},"
+		       "\"resources\":{\"subscribe\":true},\"prompts\":{}";
+	if (is("poor") || is("crowd"))
+		return "\"tools\":{},\"resources\":{},\"prompts\":{}";
+	return "\"tools\":{\"listChanged\":true},\"logging\":{}";
+}
+
 /* --- the conversation ------------------------------------------------------
  */
 
@@ -624,11 +813,9 @@ static void on_initialize(const struct jsonrpc *m)
 	}
 	snprintf(result, sizeof(result),
 		 "{\"protocolVersion\":\"%s\",\"capabilities\":{%s},"
-		 "\"serverInfo\":{\"name\":\"fake\",\"version\":\"1.2\"}}",
-		 version,
-		 is("no-tools")
-			 ? ""
-			 : "\"tools\":{\"listChanged\":true},\"logging\":{}");
+		 "\"serverInfo\":{\"name\":\"fake\",\"version\":\"1.2\"}%s}",
+		 version, capabilities(),
+		 is("rich") ? ",\"instructions\":\"Be gentle.\"" : "");
 	answer(m->id, result);
 }
 
@@ -668,7 +855,7 @@ static void on_message(const struct jsonrpc *m)
 	else if (jsonrpc_method_is(m, "notifications/initialized") &&
 		 is("asks"))
 		ask();
-	else if (m->kind == JSONRPC_REQUEST)
+	else if (m->kind == JSONRPC_REQUEST && !run_other(m))
 		refuse(m->id, ERR_METHOD_NOT_FOUND, "method not found");
 }
 

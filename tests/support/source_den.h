@@ -18,7 +18,8 @@ enum event { NOTHING, TOOLS, FAILED, NOTIFICATION, ANSWER, FAIL, PROGRESS };
 struct ears {
 	struct source *source;
 	enum event free_in; /* free the source inside this event */
-	unsigned tools, failed, notifications, requests, ended;
+	unsigned starts, tools, failed, notifications, requests, ended;
+	unsigned listed[KIND_COUNT];
 	bool takes; /* what it asks is answered by the test */
 	struct err why;
 	struct buf notification;
@@ -57,21 +58,33 @@ static inline void keep_text(struct buf *to, struct slice text)
 	buf_append(to, "", 1);
 }
 
-static inline void on_tools(void *owner, struct source *s)
+static inline void on_ready(void *owner, struct source *s)
 {
 	struct ears *e = owner;
 
 	assert_ptr_equal(e->source, s);
+	e->starts++;
+}
+
+static inline void on_listed(void *owner, struct source *s, enum kind kind)
+{
+	struct ears *e = owner;
+
+	assert_ptr_equal(e->source, s);
+	e->listed[kind]++;
+	if (kind != KIND_TOOL)
+		return;
 	e->tools++;
 	maybe_free(e, TOOLS);
 }
 
-static inline void on_failed(void *owner, struct source *s,
+static inline void on_failed(void *owner, struct source *s, unsigned kinds,
 			     const struct err *why)
 {
 	struct ears *e = owner;
 
 	assert_ptr_equal(e->source, s);
+	assert_int_not_equal(kinds, 0);
 	e->failed++;
 	e->why = *why;
 	maybe_free(e, FAILED);
@@ -108,7 +121,8 @@ static inline void on_ended(void *owner, struct source *s)
 }
 
 static const struct source_events source_events = {
-	.tools = on_tools,
+	.ready = on_ready,
+	.listed = on_listed,
 	.failed = on_failed,
 	.notification = on_notification,
 	.request = on_request,

@@ -16,7 +16,8 @@ static void initialize_is_answered_before_there_is_a_daemon(void **state)
 	buf_append_text(&want,
 			"host {\"jsonrpc\":\"2.0\",\"id\":0,\"result\":");
 	mcp_initialize_result(&want,
-			      slice_of("{\"protocolVersion\":\"2025-06-18\"}"));
+			      slice_of("{\"protocolVersion\":\"2025-06-18\"}"),
+			      (struct slice){NULL, 0});
 	buf_append_text(&want, "}\nseek\n");
 	buf_append(&want, "", 1);
 	host_says(f, INITIALIZE("2025-06-18"));

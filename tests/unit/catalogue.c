@@ -12,9 +12,24 @@
 #include "proto/json.h"
 #include "proto/log.h"
 #include "server/mcp/names.h"
+#include "server/mcp/nametable.h"
 #include "server/mcp/source.h"
 
 #define SCHEMA ",\"inputSchema\":{\"type\":\"object\"}}"
+
+static struct nametable *table;
+
+static struct catalogue *new_tools(void)
+{
+	table = nametable_new();
+	return catalogue_new(KIND_TOOL, table);
+}
+
+static void free_tools(struct catalogue *c)
+{
+	catalogue_free(c);
+	nametable_free(table);
+}
 
 /* A name as rule 1 to 3 of names.h make it. */
 static const char *expose(const char *source, const char *tool, unsigned try)
@@ -67,11 +82,33 @@ static void exposed_names_are_what_every_client_takes(void **state)
 	}
 }
 
+/* Give a source resources of these URIs; the list ends with NULL. */
+static void set_uris(struct catalogue *c, const char *source,
+		     const char *const *uris)
+{
+	struct source_item items[16] = {0};
+	struct buf json[16] = {{0}};
+	size_t n = 0;
+
+	for (; uris[n]; n++) {
+		buf_printf(&json[n], "{\"uri\":\"%s\",\"name\":\"%s\"}",
+			   uris[n], source);
+		items[n] = (struct source_item){slice_of(uris[n]),
+						buf_slice(&json[n])};
+	}
+	catalogue_set(c, source, items, n);
+	for (size_t i = 0; i < n; i++)
+		buf_finish(&json[i]);
+}
+
+#define SET_URIS(c, source, ...)                                               \
+	set_uris((c), (source), (const char *const[]){__VA_ARGS__, NULL})
+
 /* Give a source tools of these names; the list ends with NULL. */
 static void set(struct catalogue *c, const char *source,
 		const char *const *names)
 {
-	struct source_tool tools[16] = {0};
+	struct source_item tools[16] = {0};
 	struct buf json[16] = {{0}};
 	size_t n = 0;
 
@@ -79,7 +116,7 @@ static void set(struct catalogue *c, const char *source,
 		buf_append_text(&json[n], "{\"name\":");
 		json_quote(&json[n], slice_of(names[n]));
 		buf_append_text(&json[n], SCHEMA);
-		tools[n] = (struct source_tool){slice_of(names[n]),
+		tools[n] = (struct source_item){slice_of(names[n]),
 						buf_slice(&json[n])};
 	}
 	catalogue_set(c, source, tools, n);
@@ -94,7 +131,7 @@ static void set(struct catalogue *c, const char *source,
 static const char *all(const struct catalogue *c)
 {
 	static char text[1024];
-	const struct catalogue_tool *t;
+	const struct catalogue_item *t;
 	size_t at = 0;
 
 	text[0] = '\0';
@@ -107,7 +144,7 @@ static const char *all(const struct catalogue *c)
 
 static void the_order_is_that_of_sources_then_their_own(void **state)
 {
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	assert_string_equal(all(c), "");
@@ -118,7 +155,7 @@ static void the_order_is_that_of_sources_then_their_own(void **state)
 	SET(c, "a", "two", "three", "one");
 	assert_string_equal(all(c), "z__last a__two a__three a__one");
 	assert_int_equal(catalogue_count(c), 4);
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void everything_but_the_name_is_verbatim(void **state)
@@ -129,25 +166,25 @@ static void everything_but_the_name_is_verbatim(void **state)
 	static const char renamed[] =
 		"{ \"x\":1.0, \"n\\u0061me\" : \"files__read\" ,\n"
 		"\"inputSchema\":{\"name\":\"keep\",\"const\":1e400},\"y\":{}}";
-	struct source_tool tool = {slice_of("read"), slice_of(json)};
-	struct catalogue *c = catalogue_new();
+	struct source_item tool = {slice_of("read"), slice_of(json)};
+	struct catalogue *c = new_tools();
 	char list[256];
 
 	(void)state;
 	catalogue_set(c, "files", &tool, 1);
-	const struct catalogue_tool *t =
+	const struct catalogue_item *t =
 		catalogue_find(c, slice_of("files__read"));
 	assert_true(slice_is(t->json, renamed));
-	assert_true(slice_is(t->name, "read"));
+	assert_true(slice_is(t->key, "read"));
 	assert_string_equal(t->source, "files");
 	snprintf(list, sizeof(list), "[%s]", renamed);
 	assert_true(slice_is(catalogue_list(c), list));
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void a_tool_is_found_by_either_name(void **state)
 {
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	SET(c, "a", "x y", "z");
@@ -159,12 +196,12 @@ static void a_tool_is_found_by_either_name(void **state)
 	assert_null(catalogue_find_own(c, "b", slice_of("x y")));
 	assert_null(catalogue_find_own(c, "c", slice_of("z")));
 	assert_null(catalogue_find(c, slice_of("z")));
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void names_that_collide_are_told_apart(void **state)
 {
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 	char expected[256];
 
 	(void)state;
@@ -187,18 +224,18 @@ static void names_that_collide_are_told_apart(void **state)
 	assert_true(
 		slice_is(catalogue_find_own(c, "d_", slice_of("b"))->exposed,
 			 expose("d_", "b", 1)));
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void a_name_of_an_earlier_life_stays(void **state)
 {
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	log_open(2, LOG_OFF);
-	catalogue_remember(c, "b", slice_of("x"), slice_of("old_name"));
-	catalogue_remember(c, "a", slice_of("gone"), slice_of("a__y"));
-	catalogue_remember(c, "a", slice_of("other"), slice_of("old_name"));
+	nametable_remember(table, "b", slice_of("x"), slice_of("old_name"));
+	nametable_remember(table, "a", slice_of("gone"), slice_of("a__y"));
+	nametable_remember(table, "a", slice_of("other"), slice_of("old_name"));
 	assert_string_equal(all(c), "");
 	SET(c, "a", "y");
 	SET(c, "b", "x");
@@ -207,12 +244,12 @@ static void a_name_of_an_earlier_life_stays(void **state)
 			     expose("a", "y", 1)));
 	assert_true(slice_is(catalogue_find_own(c, "b", slice_of("x"))->exposed,
 			     "old_name"));
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void a_tool_that_comes_back_has_its_old_name(void **state)
 {
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	SET(c, "a", "x.y", "x/y");
@@ -223,39 +260,128 @@ static void a_tool_that_comes_back_has_its_old_name(void **state)
 	assert_true(
 		slice_is(catalogue_find_own(c, "a", slice_of("x.y"))->exposed,
 			 "a__x_y"));
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void a_forgotten_source_leaves_its_names(void **state)
 {
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	SET(c, "a", "x.y");
 	SET(c, "b", "z");
-	catalogue_forget(c, "a");
-	catalogue_forget(c, "a");
+	for (int i = 0; i < 2; i++) {
+		catalogue_forget(c, "a");
+		nametable_forget(table, "a");
+	}
 	assert_string_equal(all(c), "b__z");
 	SET(c, "a", "x/y");
 	assert_string_equal(all(c), "b__z a__x_y");
-	catalogue_free(c);
+	free_tools(c);
 }
 
 static void of_two_with_one_name_the_first_stays(void **state)
 {
-	struct source_tool tools[] = {
+	struct source_item tools[] = {
 		{slice_of("x"), slice_of("{\"name\":\"x\",\"n\":1}")},
 		{slice_of("x"), slice_of("{\"name\":\"x\",\"n\":2}")},
 		{slice_of("y"), slice_of("{\"n\":3}")},
 	};
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	log_open(2, LOG_OFF);
 	catalogue_set(c, "a", tools, 3);
 	assert_true(
 		slice_is(catalogue_list(c), "[{\"name\":\"a__x\",\"n\":1}]"));
+	free_tools(c);
+}
+
+static void a_prompt_shares_the_name_of_a_tool(void **state)
+{
+	struct source_item prompt = {slice_of("x.y"),
+				     slice_of("{\"name\":\"x.y\"}")};
+	struct catalogue *c = new_tools();
+	struct catalogue *prompts = catalogue_new(KIND_PROMPT, table);
+
+	(void)state;
+	SET(c, "a", "x/y", "x.y");
+	catalogue_set(prompts, "a", &prompt, 1);
+	assert_string_equal(all(prompts), expose("a", "x.y", 1));
+	assert_string_equal(nametable_whose(table, slice_of(all(prompts))),
+			    "a");
+	catalogue_free(prompts);
+	free_tools(c);
+}
+
+static void a_uri_that_two_have_is_an_alias_of_the_second(void **state)
+{
+	struct catalogue *c = catalogue_new(KIND_RESOURCE, NULL);
+
+	(void)state;
+	SET_URIS(c, "a", "x://1", "x://2");
+	SET_URIS(c, "b", "x://2", "x://3 \xc3\xa9");
+	SET_URIS(c, "c", "x://2");
+	assert_string_equal(all(c), "x://1 x://2 mcp-hub://b/x%3A%2F%2F2 "
+				    "x://3 \xc3\xa9 mcp-hub://c/x%3A%2F%2F2");
+	const struct catalogue_item *b =
+		catalogue_find(c, slice_of("mcp-hub://b/x%3A%2F%2F2"));
+	assert_string_equal(b->source, "b");
+	assert_true(slice_is(b->key, "x://2"));
+	assert_true(slice_is(b->json, "{\"uri\":\"mcp-hub://b/x%3A%2F%2F2\","
+				      "\"name\":\"b\"}"));
+	assert_string_equal(catalogue_find(c, slice_of("x://2"))->source, "a");
+	/* Who comes first is whose it is, whoever was there before. */
+	SET_URIS(c, "a", "x://1");
+	assert_string_equal(all(c), "x://1 x://2 x://3 \xc3\xa9 "
+				    "mcp-hub://c/x%3A%2F%2F2");
+	assert_string_equal(catalogue_find(c, slice_of("x://2"))->source, "b");
+	SET_URIS(c, "a", "x://2");
+	assert_string_equal(catalogue_find(c, slice_of("x://2"))->source, "a");
 	catalogue_free(c);
+}
+
+static void a_long_list_has_pages(void **state)
+{
+	enum { ITEMS = 2 * CATALOGUE_PAGE_ITEMS + 1 };
+	struct source_item *items = calloc(ITEMS, sizeof(*items));
+	struct catalogue *c = catalogue_new(KIND_RESOURCE, NULL);
+	char(*texts)[64] = calloc(ITEMS, sizeof(*texts));
+	struct buf page = {0};
+	struct slice item;
+	size_t offset = 0;
+	size_t count = 0;
+	int pages = 0;
+
+	(void)state;
+	for (int i = 0; i < ITEMS; i++) {
+		int len = snprintf(texts[i], sizeof(texts[i]),
+				   "{\"uri\":\"x:%d\"}", i);
+
+		items[i].json = (struct slice){texts[i], (size_t)len};
+		items[i].key = (struct slice){texts[i] + 8, (size_t)len - 10};
+	}
+	catalogue_set(c, "a", items, ITEMS);
+	uint64_t generation = catalogue_generation(c);
+	do {
+		size_t at = 0;
+
+		buf_reset(&page, 0);
+		offset = catalogue_page(c, offset, &page);
+		assert_true(json_check(buf_slice(&page), NULL));
+		while (json_next_element(buf_slice(&page), &at, &item))
+			assert_true(slice_equal(item, items[count++].json));
+		pages++;
+	} while (offset > 0);
+	assert_int_equal(count, ITEMS);
+	assert_int_equal(pages, 3);
+	assert_true(generation == catalogue_generation(c));
+	catalogue_set(c, "a", items, ITEMS);
+	assert_false(generation == catalogue_generation(c));
+	buf_finish(&page);
+	catalogue_free(c);
+	free(items);
+	free(texts);
 }
 
 static const char *found(const struct catalogue *c, const char *query,
@@ -281,7 +407,7 @@ static const char *found(const struct catalogue *c, const char *query,
 
 static void a_search_wants_every_word_and_prefers_names(void **state)
 {
-	struct source_tool tools[] = {
+	struct source_item tools[] = {
 		{slice_of("list"),
 		 slice_of("{\"name\":\"list\",\"title\":\"Directory\","
 			  "\"description\":\"Reads a \\\"File\\\" tree\"}")},
@@ -291,7 +417,7 @@ static void a_search_wants_every_word_and_prefers_names(void **state)
 		 slice_of("{\"name\":\"stat\",\"annotations\":{\"title\":"
 			  "\"File info\"}}")},
 	};
-	struct catalogue *c = catalogue_new();
+	struct catalogue *c = new_tools();
 
 	(void)state;
 	catalogue_set(c, "fs", tools, 3);
@@ -315,7 +441,7 @@ static void a_search_wants_every_word_and_prefers_names(void **state)
 			     "\"title\":\"Directory\",\"description\":"
 			     "\"Reads a \\\"File\\\" tree\"}]"));
 	buf_finish(&json);
-	catalogue_free(c);
+	free_tools(c);
 }
 
 int main(void)
@@ -331,6 +457,9 @@ int main(void)
 		cmocka_unit_test(a_tool_that_comes_back_has_its_old_name),
 		cmocka_unit_test(a_forgotten_source_leaves_its_names),
 		cmocka_unit_test(of_two_with_one_name_the_first_stays),
+		cmocka_unit_test(a_prompt_shares_the_name_of_a_tool),
+		cmocka_unit_test(a_uri_that_two_have_is_an_alias_of_the_second),
+		cmocka_unit_test(a_long_list_has_pages),
 		cmocka_unit_test(a_search_wants_every_word_and_prefers_names),
 	};
 

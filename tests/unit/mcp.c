@@ -17,7 +17,8 @@ static void answers(const char *params, const char *revision)
 	struct err e;
 
 	assert_string_equal(mcp_revision(slice_of(params)), revision);
-	mcp_initialize_result(&result, slice_of(params));
+	mcp_initialize_result(&result, slice_of(params),
+			      (struct slice){NULL, 0});
 	assert_true(json_check(buf_slice(&result), &e));
 	assert_true(json_string_is(
 		json_get(buf_slice(&result), "protocolVersion"), revision));
@@ -52,19 +53,24 @@ static void the_result_declares_what_is_served(void **state)
 	struct buf result = {0};
 
 	(void)state;
-	mcp_initialize_result(&result, slice_of("{}"));
+	mcp_initialize_result(&result, slice_of("{}"), slice_of("say \"hi\""));
+	assert_true(slice_is(json_get(buf_slice(&result), "instructions"),
+			     "\"say \\\"hi\\\"\""));
 	struct slice all = buf_slice(&result);
 	struct slice capabilities = json_get(all, "capabilities");
 	assert_true(slice_is(
 		json_path(capabilities, "tools", "listChanged", NULL), "true"));
 	assert_true(slice_is(json_get(capabilities, "logging"), "{}"));
-	assert_int_equal(json_get(capabilities, "prompts").len, 0);
+	assert_true(slice_is(json_get(capabilities, "completions"), "{}"));
+	assert_true(slice_is(json_get(capabilities, "prompts"),
+			     "{\"listChanged\":true}"));
+	assert_true(slice_is(json_get(capabilities, "resources"),
+			     "{\"subscribe\":true,\"listChanged\":true}"));
 	assert_true(json_string_is(json_path(all, "serverInfo", "name", NULL),
 				   "executor"));
 	assert_true(
 		json_string_is(json_path(all, "serverInfo", "version", NULL),
 			       EXECUTOR_VERSION));
-	assert_int_equal(json_get(all, "instructions").len, 0);
 	buf_finish(&result);
 }
 

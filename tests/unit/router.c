@@ -36,9 +36,9 @@ static void what_is_not_served_is_named(void **state)
 	struct hub *h = *state;
 
 	hub_start(h, 60000);
-	client_ask(&h->a, "1", "prompts/list", "");
+	client_ask(&h->a, "1", "no/such", "");
 	assert_non_null(client_find(&h->a, "-32601"));
-	assert_non_null(client_find(&h->a, "prompts/list"));
+	assert_non_null(client_find(&h->a, "no/such"));
 	assert_non_null(client_find(&h->a, "\"method_not_found\""));
 	client_forget(&h->a);
 	client_ask(&h->a, "2", "server/discover", "{}");
@@ -299,8 +299,8 @@ static void a_source_that_ends_fails_its_calls(void **state)
 static void an_error_of_the_source_passes_as_it_is(void **state)
 {
 	struct hub *h = *state;
-	static const struct source_tool gone = {
-		.name = {"gone", 4},
+	static const struct source_item gone = {
+		.key = {"gone", 4},
 		.json = {"{\"name\":\"gone\"}", 15},
 	};
 

@@ -326,7 +326,7 @@ static void an_abandoned_request_is_cancelled(void **state)
 		ev_run(room.loop, EVRUN_NOWAIT);
 	}
 	assert_int_equal(caller.answers, 0);
-	assert_int_equal(router.left, 1);
+	assert_int_equal(router.left, 2);
 	assert_int_equal(sessions_in_flight(room.all), 0);
 	leave(&room);
 }

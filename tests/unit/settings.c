@@ -142,8 +142,42 @@ static const char version_1[] =
 	"CREATE TABLE name (source INTEGER NOT NULL REFERENCES source"
 	"  ON DELETE CASCADE, own BLOB NOT NULL, exposed TEXT NOT NULL UNIQUE,"
 	"  PRIMARY KEY (source, own)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO catalogue VALUES (1, 'S', '1', '2025-11-25', '{}');"
+	"INSERT INTO tool VALUES (1, 0, x'61', '{\"name\":\"a\"}');"
+	"INSERT INTO name VALUES (1, x'61', 'old__a');"
 	"PRAGMA application_id = 0x45584543;"
 	"PRAGMA user_version = 1;";
+
+static void on_old_catalogue(void *owner, const struct stored_catalogue *c)
+{
+	unsigned *rows = owner;
+
+	assert_string_equal(c->source, "old");
+	assert_int_equal(c->instructions.len, 0);
+	assert_int_equal(c->count, 1);
+	assert_int_equal(c->items[0].kind, 0);
+	assert_true(slice_is(c->items[0].key, "a"));
+	assert_true(slice_is(c->items[0].exposed, "old__a"));
+	assert_true(slice_is(c->items[0].json, "{\"name\":\"a\"}"));
+	(*rows)++;
+}
+
+static void the_tools_of_an_older_version_are_one_kind_of_several(void **state)
+{
+	struct room *r = *state;
+	unsigned rows = 0;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(r->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	room_open(r);
+	store_catalogues(r->store, on_old_catalogue, NULL, &rows);
+	room_run(r);
+	assert_int_equal(rows, 1);
+	room_close(r);
+}
 
 static void a_source_of_an_older_version_has_the_defaults(void **state)
 {
@@ -317,6 +351,8 @@ int main(void)
 		cmocka_unit_test(values_that_nobody_knows_are_refused),
 		cmocka_unit_test(roots_are_what_a_server_may_be_told),
 		room_test(a_change_leaves_what_it_does_not_name),
+		room_test(
+			the_tools_of_an_older_version_are_one_kind_of_several),
 		room_test(a_source_of_an_older_version_has_the_defaults),
 		hub_test(a_disabled_source_is_down_and_in_no_list),
 		hub_test(an_enabled_one_has_its_old_names),

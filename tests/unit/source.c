@@ -240,7 +240,7 @@ static void an_idle_one_is_stopped_and_keeps_its_tools(void **state)
 	assert_int_equal(info.restarts, 1);
 	assert_int_equal(info.pid, 0);
 	assert_string_equal(info.last_error, "");
-	source_tools(e.source, &count);
+	source_items(e.source, KIND_TOOL, &count);
 	assert_int_equal(count, 10);
 	finish_reply(&slow);
 	finish_reply(&again);

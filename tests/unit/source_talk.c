@@ -282,7 +282,7 @@ static void the_level_is_not_told_to_one_that_takes_none(void **state)
 	assert_false(den_holds(d, "transcript", "setLevel"));
 	/* Nor is it asked for tools that it does not declare. */
 	assert_false(den_holds(d, "transcript", "tools/list"));
-	source_tools(e.source, &count);
+	source_items(e.source, KIND_TOOL, &count);
 	assert_int_equal(count, 0);
 	finish_reply(&r);
 	close_source(&e);
@@ -298,10 +298,11 @@ static void tools_are_read_page_by_page(void **state)
 	source_refresh(e.source);
 	source_refresh(e.source);
 	DEN_UNTIL(d, e.tools);
-	const struct source_tool *tools = source_tools(e.source, &count);
+	const struct source_item *tools =
+		source_items(e.source, KIND_TOOL, &count);
 	assert_int_equal(count, 10);
-	assert_true(slice_is(tools[0].name, "echo"));
-	assert_true(slice_is(tools[9].name, "misfit"));
+	assert_true(slice_is(tools[0].key, "echo"));
+	assert_true(slice_is(tools[9].key, "misfit"));
 	assert_true(den_holds(d, "transcript", "{\"cursor\":\"\"}"));
 	assert_int_equal(e.tools, 1);
 	close_source(&e);
@@ -343,11 +344,12 @@ static void tools_that_would_break_a_client_are_left_out(void **state)
 	open_source(d, &e, "odd-names", &usual_limits);
 	source_refresh(e.source);
 	DEN_UNTIL(d, e.tools);
-	const struct source_tool *tools = source_tools(e.source, &count);
+	const struct source_item *tools =
+		source_items(e.source, KIND_TOOL, &count);
 	assert_int_equal(count, 3);
-	assert_true(slice_is(tools[0].name, "a b/c"));
-	assert_true(slice_is(tools[1].name, "a.b.c"));
-	assert_true(slice_is(tools[2].name, "good"));
+	assert_true(slice_is(tools[0].key, "a b/c"));
+	assert_true(slice_is(tools[1].key, "a.b.c"));
+	assert_true(slice_is(tools[2].key, "good"));
 	assert_true(slice_is(tools[2].json,
 			     "{\"name\":\"good\",\"future\":[1.0,1e400],"
 			     "\"inputSchema\":{\"type\":\"object\"}}"));
@@ -366,7 +368,7 @@ static void a_changed_list_is_read_again(void **state)
 	DEN_UNTIL(d, e.tools == 1);
 	assert_true(ask(&e, &r[0], "change", "{}"));
 	DEN_UNTIL(d, e.tools == 2);
-	source_tools(e.source, &count);
+	source_items(e.source, KIND_TOOL, &count);
 	assert_int_equal(count, 11);
 	/* Told again when it turns out the same. */
 	assert_true(ask(&e, &r[1], "change", "{}"));
@@ -406,7 +408,7 @@ static void the_built_in_one_is_a_source_like_any_other(void **state)
 	assert_non_null(strstr(r.answer.data,
 			       "\"structuredContent\":{\"sources\":"
 			       "[{\"name\":\"x\"}]}"));
-	source_tools(e.source, &count);
+	source_items(e.source, KIND_TOOL, &count);
 	assert_int_equal(count, 5);
 	source_info(e.source, &info);
 	assert_true(info.builtin);

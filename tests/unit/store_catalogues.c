@@ -22,12 +22,12 @@ static void on_catalogue(void *owner, const struct stored_catalogue *c)
 	buf_printf(&t->text, "%s: %s %s %s %.*s\n", c->source, c->server_name,
 		   c->server_version, c->revision, (int)c->capabilities.len,
 		   c->capabilities.ptr);
-	for (size_t i = 0; i < c->tool_count; i++) {
-		buf_append_slice(&t->text, c->tools[i].name);
+	for (size_t i = 0; i < c->count; i++) {
+		buf_append_slice(&t->text, c->items[i].key);
 		buf_append_text(&t->text, " as ");
-		buf_append_slice(&t->text, c->tools[i].exposed);
+		buf_append_slice(&t->text, c->items[i].exposed);
 		buf_append_text(&t->text, " ");
-		buf_append_slice(&t->text, c->tools[i].json);
+		buf_append_slice(&t->text, c->items[i].json);
 		buf_append_text(&t->text, "\n");
 	}
 }
@@ -75,15 +75,15 @@ static void assert_names(struct room *r, const char *text)
 	assert_transcript(&t, text, strlen(text));
 }
 
-static struct stored_tool tool(const char *name, const char *exposed,
+static struct stored_item tool(const char *name, const char *exposed,
 			       const char *json)
 {
-	return (struct stored_tool){slice_of(name), slice_of(exposed),
+	return (struct stored_item){0, slice_of(name), slice_of(exposed),
 				    slice_of(json)};
 }
 
 static enum reason put(struct room *r, const char *source,
-		       const struct stored_tool *tools, size_t count)
+		       const struct stored_item *tools, size_t count)
 {
 	struct answer a = {0};
 	const struct stored_catalogue c = {
@@ -92,8 +92,9 @@ static enum reason put(struct room *r, const char *source,
 		.server_version = "1.0",
 		.revision = "2025-11-25",
 		.capabilities = slice_of("{\"tools\":{}}"),
-		.tools = tools,
-		.tool_count = count,
+		.kinds = 1,
+		.items = tools,
+		.count = count,
 	};
 
 	store_catalogue_put(r->store, &c, on_done, &a);
@@ -106,11 +107,11 @@ static void a_catalogue_is_replaced(void **state)
 {
 	struct room *r = *state;
 	struct answer a = {0};
-	const struct stored_tool first[] = {
+	const struct stored_item first[] = {
 		tool("zed", "one__zed", "{\"name\": \"zed\" }"),
 		tool("add", "one__add", "{\"name\":\"add\"}"),
 	};
-	const struct stored_tool second[] = {
+	const struct stored_item second[] = {
 		tool("add", "one__add", "{\"name\":\"add\",\"x\":1}"),
 		tool("new", "one__new", "{}"),
 	};
@@ -140,7 +141,7 @@ static void a_large_catalogue_comes_back_whole(void **state)
 	struct answer a = {0};
 	struct transcript t = {0};
 	struct buf want = {0};
-	struct stored_tool tools[TOOLS];
+	struct stored_item tools[TOOLS];
 	char names[TOOLS][32];
 	char *json = mem_alloc(JSON_BYTES);
 
@@ -148,7 +149,8 @@ static void a_large_catalogue_comes_back_whole(void **state)
 	buf_append_text(&want, "one: Server 1.0 2025-11-25 {\"tools\":{}}\n");
 	for (int i = 0; i < TOOLS; i++) {
 		snprintf(names[i], sizeof(names[i]), "one__tool%d", i);
-		tools[i] = (struct stored_tool){
+		tools[i] = (struct stored_item){
+			0,
 			slice_of(names[i] + 5),
 			slice_of(names[i]),
 			{json, (size_t)(JSON_BYTES - i)},
@@ -172,10 +174,10 @@ static void a_name_may_hold_any_byte(void **state)
 	struct answer a = {0};
 	struct transcript t = {0};
 	static const char nul[] = {'a', 0, 'b'};
-	const struct stored_tool tools[] = {
-		{{nul, 3}, slice_of("one__a_b"), slice_of("{}")},
-		{{nul, 1}, slice_of("one__a"), slice_of("{}")},
-		{{NULL, 0}, slice_of("one__"), {NULL, 0}},
+	const struct stored_item tools[] = {
+		{0, {nul, 3}, slice_of("one__a_b"), slice_of("{}")},
+		{0, {nul, 1}, slice_of("one__a"), slice_of("{}")},
+		{0, {NULL, 0}, slice_of("one__"), {NULL, 0}},
 	};
 	static const char want[] = "one:  as one__\none: a as one__a\n"
 				   "one: a\0b as one__a_b\n";
@@ -192,7 +194,7 @@ static void names_outlive_their_tools_but_not_their_source(void **state)
 {
 	struct room *r = *state;
 	struct answer a = {0};
-	const struct stored_tool tools[] = {
+	const struct stored_item tools[] = {
 		tool("add", "one__add", "{}"),
 		tool("sub", "one__sub", "{}"),
 	};
@@ -220,8 +222,8 @@ static void a_tool_keeps_its_first_name(void **state)
 {
 	struct room *r = *state;
 	struct answer a = {0};
-	const struct stored_tool before = tool("add", "one__add", "{}");
-	const struct stored_tool after = tool("add", "one__add_2", "{}");
+	const struct stored_item before = tool("add", "one__add", "{}");
+	const struct stored_item after = tool("add", "one__add_2", "{}");
 
 	room_open(r);
 	add_source(r, "one", NULL, 0, &a);
@@ -236,7 +238,7 @@ static void a_name_is_given_once(void **state)
 {
 	struct room *r = *state;
 	struct answer a = {0};
-	const struct stored_tool tools[] = {
+	const struct stored_item tools[] = {
 		tool("other", "one__other", "{}"),
 		tool("add", "one__add", "{}"),
 	};
@@ -252,10 +254,52 @@ static void a_name_is_given_once(void **state)
 			     "add as one__add {}\n");
 }
 
+static void each_kind_is_replaced_alone(void **state)
+{
+	struct room *r = *state;
+	struct answer a = {0};
+	const struct stored_item prompt = {3, slice_of("add"),
+					   slice_of("one__add"),
+					   slice_of("{\"p\":1}")};
+	const struct stored_item resource = {
+		1, slice_of("file:///x"), {NULL, 0}, slice_of("{\"r\":1}")};
+	const struct stored_item added = tool("add", "one__add", "{}");
+	struct stored_catalogue c = {
+		.source = "one",
+		.server_name = "Server",
+		.server_version = "1.0",
+		.revision = "2025-11-25",
+		.capabilities = slice_of("{}"),
+		.kinds = 1u << 3,
+		.items = &prompt,
+		.count = 1,
+	};
+
+	room_open(r);
+	add_source(r, "one", NULL, 0, &a);
+	store_catalogue_put(r->store, &c, on_done, &a);
+	c.kinds = 1u << 1;
+	c.items = &resource;
+	store_catalogue_put(r->store, &c, on_done, &a);
+	room_run(r);
+	assert_int_equal(put(r, "one", &added, 1), ERR_NONE);
+	assert_catalogues(r, "one: Server 1.0 2025-11-25 {\"tools\":{}}\n"
+			     "add as one__add {}\n"
+			     "file:///x as  {\"r\":1}\n"
+			     "add as one__add {\"p\":1}\n");
+	assert_names(r, "one: add as one__add\n");
+	c.count = 0;
+	store_catalogue_put(r->store, &c, on_done, &a);
+	room_run(r);
+	assert_catalogues(r, "one: Server 1.0 2025-11-25 {}\n"
+			     "add as one__add {}\n"
+			     "add as one__add {\"p\":1}\n");
+}
+
 static void a_source_that_went_away_gets_no_catalogue(void **state)
 {
 	struct room *r = *state;
-	const struct stored_tool tools[] = {tool("add", "one__add", "{}")};
+	const struct stored_item tools[] = {tool("add", "one__add", "{}")};
 
 	room_open(r);
 	assert_int_equal(put(r, "one", tools, 1), ERR_NOT_FOUND);
@@ -271,6 +315,7 @@ int main(void)
 		room_test(names_outlive_their_tools_but_not_their_source),
 		room_test(a_tool_keeps_its_first_name),
 		room_test(a_name_is_given_once),
+		room_test(each_kind_is_replaced_alone),
 		room_test(a_source_that_went_away_gets_no_catalogue),
 	};
 

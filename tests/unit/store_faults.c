@@ -22,15 +22,16 @@ static void put_bytes(struct room *r, const char *source, size_t bytes,
 
 	memset(json, 'j', bytes);
 	snprintf(exposed, sizeof(exposed), "%s__tool", source);
-	const struct stored_tool tool = {
-		slice_of("tool"), slice_of(exposed), {json, bytes}};
+	const struct stored_item tool = {
+		0, slice_of("tool"), slice_of(exposed), {json, bytes}};
 	const struct stored_catalogue c = {
 		.source = source,
 		.server_name = "",
 		.server_version = "",
 		.revision = "",
-		.tools = &tool,
-		.tool_count = 1,
+		.kinds = 1,
+		.items = &tool,
+		.count = 1,
 	};
 	store_catalogue_put(r->store, &c, on_done, a);
 	free(json);
@@ -142,8 +143,8 @@ static void on_kept(void *owner, const struct stored_catalogue *c)
 
 	snprintf(name, sizeof(name), "s%d", (*kept)++);
 	assert_string_equal(c->source, name);
-	assert_int_equal(c->tool_count, 1);
-	assert_int_equal(c->tools[0].json.len, 10000);
+	assert_int_equal(c->count, 1);
+	assert_int_equal(c->items[0].json.len, 10000);
 }
 
 static void what_was_reported_survives_a_kill(void **state)

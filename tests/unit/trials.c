@@ -24,7 +24,7 @@ static void a_test_ends_when_its_tools_are_known(void **state)
 		assert_int_equal(a.reason, ERR_NONE);
 		s = router_source(h->router, "fake");
 		assert_int_equal(source_state(s), SOURCE_READY);
-		source_tools(s, &tools);
+		source_items(s, KIND_TOOL, &tools);
 		assert_true(tools > 0);
 	}
 	hub_end(h);

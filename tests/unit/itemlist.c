@@ -1,5 +1,5 @@
-/* toollist: pages from a server that may be wrong or hostile. */
-#include "server/mcp/toollist.h"
+/* itemlist: pages from a server that may be wrong or hostile. */
+#include "server/mcp/itemlist.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,10 @@
 #include "proto/log.h"
 #include "server/mcp/source.h"
 
+enum { NAME_BYTES = 256 }; /* of a tool: kind_rows */
+
 /* Feed one answer with that result. */
-static bool learn(struct toollist *l, const char *result, bool *more,
+static bool learn(struct itemlist *l, const char *result, bool *more,
 		  struct err *e)
 {
 	struct buf text = {0};
@@ -24,7 +26,7 @@ static bool learn(struct toollist *l, const char *result, bool *more,
 	log_open(2, LOG_OFF);
 	jsonrpc_result(&text, slice_of("1"), slice_of(result));
 	assert_true(jsonrpc_slice(buf_slice(&text), &m, e));
-	bool ok = toollist_learn(l, "x", &m, more, e);
+	bool ok = itemlist_learn(l, "x", &m, more, e);
 	/* Nothing may point at the answer that is gone. */
 	memset(text.data, '!', text.len);
 	buf_finish(&text);
@@ -33,13 +35,13 @@ static bool learn(struct toollist *l, const char *result, bool *more,
 
 static void pages_come_together_in_order(void **state)
 {
-	struct toollist l = {0};
+	struct itemlist l = {0};
 	struct buf line = {0};
 	struct err e;
 	bool more;
 
 	(void)state;
-	toollist_ask(&l, &line, 1);
+	itemlist_ask(&l, &line, 1);
 	assert_true(slice_is(buf_slice(&line),
 			     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 			     "\"tools/list\",\"params\":{}}"));
@@ -49,7 +51,7 @@ static void pages_come_together_in_order(void **state)
 			  &more, &e));
 	assert_true(more);
 	buf_reset(&line, 0);
-	toollist_ask(&l, &line, 2);
+	itemlist_ask(&l, &line, 2);
 	assert_true(slice_is(buf_slice(&line),
 			     "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":"
 			     "\"tools/list\",\"params\":{\"cursor\":\"\"}}"));
@@ -59,13 +61,13 @@ static void pages_come_together_in_order(void **state)
 			  &more, &e));
 	assert_false(more);
 	assert_int_equal(l.count, 2);
-	assert_true(slice_is(l.tools[0].name, "a"));
-	assert_true(slice_is(l.tools[0].json,
+	assert_true(slice_is(l.items[0].key, "a"));
+	assert_true(slice_is(l.items[0].json,
 			     "{\"name\":\"\\u0061\",\"inputSchema\":"
 			     "{\"type\":\"object\"}}"));
-	assert_true(slice_is(l.tools[1].name, "b"));
+	assert_true(slice_is(l.items[1].key, "b"));
 	buf_finish(&line);
-	toollist_finish(&l);
+	itemlist_finish(&l);
 }
 
 static void what_is_no_page_is_refused(void **state)
@@ -80,19 +82,19 @@ static void what_is_no_page_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++) {
-		struct toollist l = {0};
+		struct itemlist l = {0};
 		struct err e;
 		bool more;
 
 		assert_false(learn(&l, results[i], &more, &e));
 		assert_int_equal(e.reason, ERR_SOURCE_PROTOCOL);
-		toollist_finish(&l);
+		itemlist_finish(&l);
 	}
 }
 
 static void an_error_is_told_in_its_own_words(void **state)
 {
-	struct toollist l = {0};
+	struct itemlist l = {0};
 	struct jsonrpc m;
 	struct err e;
 	bool more;
@@ -102,17 +104,17 @@ static void an_error_is_told_in_its_own_words(void **state)
 		slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":"
 			 "-32000,\"message\":\"out of \\u0063offee\"}}"),
 		&m, &e));
-	assert_false(toollist_learn(&l, "x", &m, &more, &e));
+	assert_false(itemlist_learn(&l, "x", &m, &more, &e));
 	assert_int_equal(e.reason, ERR_SOURCE_PROTOCOL);
 	assert_string_equal(
 		e.text,
 		"source x answers tools/list with an error: out of coffee");
-	toollist_finish(&l);
+	itemlist_finish(&l);
 }
 
 static void pages_and_cursors_end(void **state)
 {
-	struct toollist l = {0};
+	struct itemlist l = {0};
 	struct err e = {0};
 	char result[64];
 	bool more;
@@ -123,9 +125,9 @@ static void pages_and_cursors_end(void **state)
 		snprintf(result, sizeof(result),
 			 "{\"tools\":[],\"nextCursor\":\"%d\"}", pages++);
 	while (learn(&l, result, &more, &e));
-	assert_int_equal(pages, TOOLLIST_PAGES);
+	assert_int_equal(pages, ITEMLIST_PAGES);
 	assert_int_equal(e.reason, ERR_TOO_LARGE);
-	toollist_finish(&l);
+	itemlist_finish(&l);
 	/* Not the one before: any that was there. */
 	assert_true(
 		learn(&l, "{\"tools\":[],\"nextCursor\":\"a\"}", &more, &e));
@@ -134,20 +136,19 @@ static void pages_and_cursors_end(void **state)
 	assert_false(
 		learn(&l, "{\"tools\":[],\"nextCursor\":\"a\"}", &more, &e));
 	assert_int_equal(e.reason, ERR_SOURCE_PROTOCOL);
-	toollist_finish(&l);
+	itemlist_finish(&l);
 }
 
 static void a_name_has_a_bound(void **state)
 {
-	struct toollist l = {0};
+	struct itemlist l = {0};
 	struct err e;
 	char result[1024];
-	char name[TOOLLIST_NAME_BYTES + 2];
+	char name[NAME_BYTES + 2];
 	bool more;
 
 	(void)state;
-	for (size_t len = TOOLLIST_NAME_BYTES; len <= TOOLLIST_NAME_BYTES + 1;
-	     len++) {
+	for (size_t len = NAME_BYTES; len <= NAME_BYTES + 1; len++) {
 		memset(name, 'n', len);
 		name[len] = '\0';
 		snprintf(result, sizeof(result),
@@ -157,8 +158,8 @@ static void a_name_has_a_bound(void **state)
 		assert_true(learn(&l, result, &more, &e));
 	}
 	assert_int_equal(l.count, 1);
-	assert_int_equal(l.tools[0].name.len, TOOLLIST_NAME_BYTES);
-	toollist_finish(&l);
+	assert_int_equal(l.items[0].key.len, NAME_BYTES);
+	itemlist_finish(&l);
 }
 
 int main(void)
