@@ -172,7 +172,7 @@ static void take_held(struct link *l)
 {
 	const unsigned char *b;
 
-	while (l->held.len > 0 && !l->paused) {
+	while (l->held.len > 0 && !l->paused && !l->broken) {
 		b = (const unsigned char *)l->held.data;
 		size_t len = (size_t)b[1] << 24 | (size_t)b[2] << 16 |
 			     (size_t)b[3] << 8 | b[4];

@@ -153,6 +153,18 @@ static void a_huge_envelope_is_refused_on_its_prefix(void **state)
 	assert_breaks(ERR_TOO_LARGE);
 }
 
+static void what_a_pause_held_does_not_come_up_after_a_break(void **state)
+{
+	(void)state;
+	link_pause(server.link);
+	write_message(1, 0);
+	buf_append(h2_output(client.s), "\0\xff\xff\xff\xff", 5);
+	assert_breaks(ERR_TOO_LARGE);
+	link_resume(server.link);
+	settle();
+	assert_int_equal(server.messages, 0);
+}
+
 static void an_end_inside_an_envelope_is_told(void **state)
 {
 	(void)state;
@@ -228,6 +240,7 @@ int main(void)
 		HAND(what_came_before_the_start_does_not_count),
 		HAND(what_is_no_envelope_is_refused),
 		HAND(a_huge_envelope_is_refused_on_its_prefix),
+		HAND(what_a_pause_held_does_not_come_up_after_a_break),
 		HAND(an_end_inside_an_envelope_is_told),
 		HAND(one_byte_at_a_time_is_the_same),
 		HAND(an_acknowledgement_rides_on_the_next_message),
