@@ -58,6 +58,7 @@ await scenarios({
 		const before = [];
 		for (const method of methods)
 			before.push(await result(a, method));
+		assert(before.every(r => Object.values(r)[0].length > 0), 'an empty list');
 		await hub.ok('daemon', 'stop');
 		const b = hub.adapter();
 		await b.initialize();
