@@ -80,9 +80,10 @@ await scenarios({
 	},
 
 	async of_two_callers_nobody_is_asked_and_then_they_take_turns(hub) {
-		await addFake(hub);
+		const transcript = await addFake(hub);
 		const [a, b] = [await raw(hub), await raw(hub)];
-		const held = a.call('fake__slow', { ms: 1000 });
+		const held = a.call('fake__slow', { ms: 3000 });
+		await until('the first call is at the source', () => transcript().includes('"slow"'));
 		const call = await b.call('fake__ask', elicit);
 		same(answersOf(call), [{ action: 'cancel' }], 'the answer for nobody');
 		await held;
