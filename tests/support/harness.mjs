@@ -285,10 +285,14 @@ export class Hub {
 
 	// After a failure: end what is left, by pid, and keep the logs in sight.
 	abandon() {
-		for (const pid of this.left())
-			try {
-				process.kill(pid, 'SIGKILL');
-			} catch { /* gone already */ }
+		// An adapter that lives may start another daemon meanwhile.
+		for (let i = 0; i < 100 && this.left().length > 0; i++) {
+			for (const pid of this.left())
+				try {
+					process.kill(pid, 'SIGKILL');
+				} catch { /* gone already */ }
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+		}
 		const log = read(path.join(this.dir, 'logs', 'executord.log'));
 		if (log)
 			console.error(`--- executord.log\n${log.toString().slice(-8000)}`);
@@ -298,10 +302,16 @@ export class Hub {
 
 // Run named scenarios one after the other, each with a hub of its own.
 export async function scenarios(table) {
-	let failed = 0, passed = 0;
+	let failed = 0, passed = 0, current = null;
+	process.on('uncaughtException', error => {
+		console.log(`FAIL outside of a scenario: ${error.stack}`);
+		current?.abandon();
+		process.exit(1);
+	});
 	for (const [name, body] of Object.entries(table)) {
 		const hub = new Hub();
 		const started = Date.now();
+		current = hub;
 		try {
 			await body(hub);
 			await hub.finish();
