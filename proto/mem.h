@@ -24,7 +24,8 @@ void mem_random(void *to, size_t len);
 void mem_wipe(void *p, size_t len);
 
 /* Give what is free back to the system, where the C library can; it keeps it
- * otherwise.  Takes some 10 us for each MiB: for a moment when much was freed. */
+ * otherwise.  Takes some 10 us for each MiB: for a moment when much was freed.
+ */
 void mem_trim(void);
 
 #endif

@@ -43,7 +43,8 @@ static void append_item(struct itemlist *l, struct slice json,
 		l->texts = mem_grow(l->texts, l->cap * sizeof(*l->texts));
 	}
 	char *text = mem_alloc(key->len + json.len);
-	memcpy(text, key->data, key->len);
+	if (key->len > 0)
+		memcpy(text, key->data, key->len);
 	memcpy(text + key->len, json.ptr, json.len);
 	l->texts[l->count] = text;
 	l->items[l->count] = (struct source_item){

@@ -140,7 +140,7 @@ struct subscriber *watch_add(struct watch *w, uint64_t session, bool aliased,
 void watch_drop(struct watch *w)
 {
 	while (!list_empty(&w->subscribers))
-		subscriber_free(LIST_ITEM(w->subscribers.next,
+		subscriber_free(LIST_ITEM(list_pop(&w->subscribers),
 					  struct subscriber, in_watch));
 	watch_free(w);
 }
