@@ -308,6 +308,12 @@ export async function scenarios(table) {
 		current?.abandon();
 		process.exit(1);
 	});
+	for (const signal of ['SIGINT', 'SIGTERM'])
+		process.on(signal, () => {
+			console.log(`FAIL interrupted by ${signal}`);
+			current?.abandon();
+			process.exit(1);
+		});
 	for (const [name, body] of Object.entries(table)) {
 		const hub = new Hub();
 		const started = Date.now();
