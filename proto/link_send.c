@@ -133,7 +133,7 @@ static void send_chunks(struct link *l)
 void link_sending_init(struct link *l)
 {
 	list_init(&l->parcels);
-	ev_timer_init(&l->ack, on_ack_due, ack_after_s, 0);
+	ev_timer_init(&l->ack, on_ack_due, 0, ack_after_s);
 	l->ack.data = l;
 }
 
@@ -188,7 +188,9 @@ void link_received(struct link *l, uint64_t sequence)
 	    l->handed_bytes >= ACK_BYTES)
 		send_ack(l);
 	else if (!ev_is_active(&l->ack))
-		ev_timer_start(l->loop, &l->ack);
+		/* Not ev_timer_start(): libev keeps what was left of the time
+		 * when a timer was stopped. */
+		ev_timer_again(l->loop, &l->ack);
 }
 
 uint64_t link_received_all(const struct link *l)

@@ -118,6 +118,22 @@ static void many_messages_or_bytes_are_acknowledged_at_once(void **state)
 	run_until(client.acked == 65);
 }
 
+/* Each acknowledgement that is owed waits for company as long as the first. */
+static void a_lone_acknowledgement_waits_every_time(void **state)
+{
+	const ev_tstamp least_s = 0.1; /* docs/protocol.md */
+
+	(void)state;
+	for (uint64_t n = 1; n <= 4; n++) {
+		post(&client, n, 10);
+		run_until(server.messages == n);
+		ev_tstamp owed_at = ev_now(loop);
+
+		run_until(client.acked == n);
+		assert_true(ev_now(loop) - owed_at > least_s / 2);
+	}
+}
+
 static void a_resumed_session_counts_on(void **state)
 {
 	(void)state;
@@ -239,6 +255,7 @@ int main(void)
 		LINKS(all_that_waits_is_counted),
 		LINKS(only_what_has_no_gap_is_acknowledged),
 		LINKS(many_messages_or_bytes_are_acknowledged_at_once),
+		LINKS(a_lone_acknowledgement_waits_every_time),
 		LINKS(a_resumed_session_counts_on),
 		LINKS(a_paused_link_stops_the_other_side),
 		LINKS(a_pause_holds_the_rest_of_what_came),
