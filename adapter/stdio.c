@@ -145,7 +145,7 @@ void stdio_hold(struct stdio *s, bool held)
 		return;
 	if (held) {
 		pump_pause(s->pump);
-		ev_timer_start(s->loop, &s->look);
+		ev_timer_again(s->loop, &s->look);
 	} else {
 		ev_timer_stop(s->loop, &s->look);
 		pump_resume(s->pump);
