@@ -274,6 +274,20 @@ struct h2_limits h2_limits_local(void)
 	};
 }
 
+struct h2_limits h2_limits_tcp(void)
+{
+	struct h2_limits l = h2_limits_local();
+
+	l.window_stream_bytes = 256 * 1024;
+	l.window_connection_bytes = 1024 * 1024;
+	l.resets_burst = 2000;
+	l.resets_per_s = 200;
+	l.idle_frames_per_s = 2000;
+	l.settings_per_s = 20;
+	l.any_authority = false;
+	return l;
+}
+
 static struct h2 *h2_new(struct ev_loop *loop, int fd, bool server,
 			 const struct h2_limits *limits,
 			 const struct h2_events *events, void *owner)

@@ -88,9 +88,9 @@ struct h2_events {
 	void (*down)(void *owner, const struct err *why);
 };
 
-/* Bounds on what a peer can make us hold or do; grpc.md of the design notes
- * says which attack each stops.  h2_limits_local() has good values for a
- * peer whose uid is ours. */
+/* Bounds on what a peer can make us hold or do, one set for each listener.
+ * h2_limits_local() has good values for a peer whose uid is ours,
+ * h2_limits_tcp() stricter ones for whoever can connect to a port. */
 struct h2_limits {
 	uint32_t streams;	    /* SETTINGS_MAX_CONCURRENT_STREAMS */
 	uint32_t header_list_bytes; /* name + value + 32 each */
@@ -113,6 +113,7 @@ struct h2_limits {
 };
 
 struct h2_limits h2_limits_local(void);
+struct h2_limits h2_limits_tcp(void);
 
 /* Take the connected socket fd.  Sends the preface and SETTINGS with the
  * first turn of the loop. */

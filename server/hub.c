@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/envelope.h"
+#include "proto/h2.h"
 #include "proto/mem.h"
 #include "server/config.h"
 #include "server/face/health_service.h"
@@ -87,13 +88,14 @@ static void make_face(struct hub *h, const struct admin_events *events,
 		.session_bytes = h->config->session_bytes,
 		.hello_ms = HELLO_MS,
 	};
+	const struct h2_limits local = h2_limits_local();
 
 	memcpy(options.instance, h->instance, sizeof(options.instance));
 	h->mcp = mcp_service_new(h->loop, &h->services, h->sessions, &options);
 	h->admin = admin_new(&h->services, h->router, h->sessions, h->store,
 			     events, owner);
 	h->health = health_new(&h->services);
-	h->peers = peers_new(h->loop, &h->services);
+	h->peers = peers_new(h->loop, &h->services, &local);
 }
 
 struct hub *hub_new(struct ev_loop *loop, const struct config *config,

@@ -72,13 +72,14 @@ static const struct h2_events events = {
 	.down = peer_on_down,
 };
 
-struct peers *peers_new(struct ev_loop *loop, struct services *services)
+struct peers *peers_new(struct ev_loop *loop, struct services *services,
+			const struct h2_limits *limits)
 {
 	struct peers *all = mem_zalloc(sizeof(*all));
 
 	all->loop = loop;
 	all->services = services;
-	all->limits = h2_limits_local();
+	all->limits = *limits;
 	list_init(&all->list);
 	return all;
 }

@@ -1,8 +1,8 @@
 /*
- * peer: one gRPC client's connection, and all of them.
+ * peer: one gRPC client's connection, and all of a listener.
  *
  * Knows that a new stream is a call, and when a connection is over.  Owned by
- * the table of peers, that by the daemon.
+ * the table of peers, that by the hub.
  */
 #ifndef SERVER_FACE_PEER_H
 #define SERVER_FACE_PEER_H
@@ -10,11 +10,13 @@
 #include <stddef.h>
 
 struct ev_loop;
+struct h2_limits;
 struct peers;
 struct services;
 
-/* services is borrowed. */
-struct peers *peers_new(struct ev_loop *loop, struct services *services);
+/* The peers of one listener, all with these limits.  services is borrowed. */
+struct peers *peers_new(struct ev_loop *loop, struct services *services,
+			const struct h2_limits *limits);
 
 /* Take the connected socket fd, whose peer may be served. */
 void peers_add(struct peers *all, int fd);

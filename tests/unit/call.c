@@ -121,6 +121,7 @@ static const struct method methods[] = {
 static int begin(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	const struct h2_limits limits = h2_limits_local();
 	int fds[2];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -136,7 +137,7 @@ static int begin(void **state)
 						       sizeof(methods[0]),
 				       .limit_bytes = LIMIT_BYTES,
 				       .object = &w->worker});
-	w->peers = peers_new(w->loop, &w->services);
+	w->peers = peers_new(w->loop, &w->services, &limits);
 	peers_add(w->peers, fds[0]);
 	rpc_connect(&w->client, w->loop, fds[1]);
 	*state = w;

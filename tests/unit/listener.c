@@ -31,6 +31,7 @@ struct door {
 static int begin(void **state)
 {
 	struct door *d = calloc(1, sizeof(*d));
+	const struct h2_limits limits = h2_limits_local();
 
 	signal(SIGPIPE, SIG_IGN);
 	log_open(STDERR_FILENO, LOG_OFF);
@@ -45,7 +46,7 @@ static int begin(void **state)
 		return -1;
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	d->health = health_new(&d->services);
-	d->peers = peers_new(d->loop, &d->services);
+	d->peers = peers_new(d->loop, &d->services, &limits);
 	d->listener = listener_new(d->loop, fd, d->peers, MOST);
 	*state = d;
 	return 0;

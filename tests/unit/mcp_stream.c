@@ -163,6 +163,7 @@ static int begin(void **state)
 		.session_bytes = 1000000,
 		.hello_ms = HELLO_MS,
 	};
+	const struct h2_limits limits = h2_limits_local();
 	int fds[2];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -173,7 +174,7 @@ static int begin(void **state)
 	memcpy(options.instance, instance, sizeof(options.instance));
 	w->loop = ev_loop_new(EVFLAG_AUTO);
 	w->mcp = mcp_service_new(w->loop, &w->services, NULL, &options);
-	w->peers = peers_new(w->loop, &w->services);
+	w->peers = peers_new(w->loop, &w->services, &limits);
 	peers_add(w->peers, fds[0]);
 	rpc_connect(&w->client, w->loop, fds[1]);
 	*state = w;
