@@ -33,6 +33,7 @@ void h2_doom(struct h2 *h, uint32_t error, enum reason reason, const char *why)
 		return;
 	h->doomed = true;
 	h->doom = error;
+	h->doom_why = why;
 	if (h->why.reason == ERR_NONE)
 		err_set(&h->why, reason, "%s: %s", why,
 			nghttp2_http2_strerror(error));
@@ -40,7 +41,15 @@ void h2_doom(struct h2 *h, uint32_t error, enum reason reason, const char *why)
 
 static void doom_fatal(struct h2 *h, int rv)
 {
-	if (!h->freed)
+	if (h->freed)
+		return;
+	if (rv == NGHTTP2_ERR_FLOODED)
+		h2_doom(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_OVERLOADED,
+			"too many frames that must be acknowledged");
+	else if (rv == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+		h2_doom(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_OVERLOADED,
+			"too many continuations of a header block");
+	else
 		h2_doom(h, NGHTTP2_PROTOCOL_ERROR, ERR_PROTOCOL,
 			nghttp2_strerror(rv));
 }
@@ -98,6 +107,7 @@ static void close_streams(struct h2 *h)
 static void release_connection(struct h2 *h)
 {
 	h2_guard_stop(h);
+	h2_life_stop(h);
 	close_streams(h);
 	h2_block_release(&h->block);
 	nghttp2_session_del(h->session);
@@ -119,7 +129,11 @@ static void finish(struct h2 *h)
 static void say_last_words(struct h2 *h)
 {
 	if (!h->said_goaway)
-		nghttp2_session_terminate_session(h->session, h->doom);
+		nghttp2_submit_goaway(
+			h->session, NGHTTP2_FLAG_NONE,
+			nghttp2_session_get_last_proc_stream_id(h->session),
+			h->doom, (const uint8_t *)h->doom_why,
+			strlen(h->doom_why));
 	make_frames(h);
 	if (!h->freed)
 		pump_flush(h->pump);
@@ -143,6 +157,7 @@ static void settle(struct h2 *h)
 		/* Both sides are done with it: .drained of the pump is next. */
 		advance(h, H2_ENDING);
 		h2_guard_stop(h);
+		h2_life_stop(h);
 		pump_pause(h->pump);
 		pump_marks(h->pump, 0, 0);
 	}
@@ -183,6 +198,7 @@ static void on_bytes(void *owner, struct slice bytes)
 	struct h2 *h = owner;
 
 	h2_enter(h);
+	h->life.heard_at = ev_now(h->loop);
 	if (h->state == H2_OPEN) {
 		ssize_t n = nghttp2_session_mem_recv(
 			h->session, (const uint8_t *)bytes.ptr, bytes.len);
@@ -203,6 +219,7 @@ static void on_fill(void *owner)
 	h2_enter(h);
 	if (h->state == H2_OPEN && !h->doomed)
 		make_output(h);
+	h2_guard_stall(h);
 	h2_leave(h);
 }
 
@@ -266,10 +283,14 @@ struct h2_limits h2_limits_local(void)
 		.faults = 100,
 		.idle_frames_per_s = 10000,
 		.settings_per_s = 100,
+		.pings_per_s = 100,
 		.preface_ms = 5000,
 		.stall_ms = 60000,
 		.queue_high_bytes = 256 * 1024,
 		.queue_low_bytes = 64 * 1024,
+		.queue_all_bytes = 512 * 1024 * 1024,
+		.keepalive_timeout_ms = 20000,
+		.age_grace_ms = 60000,
 		.any_authority = true,
 	};
 }
@@ -284,6 +305,12 @@ struct h2_limits h2_limits_tcp(void)
 	l.resets_per_s = 200;
 	l.idle_frames_per_s = 2000;
 	l.settings_per_s = 20;
+	l.pings_per_s = 20;
+	/* Half of the least that gRPC's clients can be told to. */
+	l.ping_interval_ms = 5000;
+	l.ping_strikes = 2;
+	l.queue_all_bytes = 128 * 1024 * 1024;
+	l.idle_ms = 15 * 60 * 1000;
 	l.any_authority = false;
 	return l;
 }
@@ -308,6 +335,7 @@ static struct h2 *h2_new(struct ev_loop *loop, int fd, bool server,
 	pump_marks(h->pump, OUTPUT_LOW_BYTES, OUTPUT_HIGH_BYTES);
 	pump_stall(h->pump, limits->stall_ms);
 	h2_guard_init(h);
+	h2_life_init(h);
 	h2_wake(h);
 	return h;
 }
@@ -351,9 +379,7 @@ void h2_drain(struct h2 *h)
 		return;
 	h->draining = true;
 	if (h->server) {
-		nghttp2_submit_shutdown_notice(h->session);
-		nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
-		h2_guard_drain_begin(h);
+		h2_life_drain(h);
 	} else {
 		nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, 0,
 				      NGHTTP2_NO_ERROR, NULL, 0);

@@ -101,13 +101,33 @@ struct h2_limits {
 	uint32_t resets_burst, resets_per_s; /* received */
 	uint32_t faults; /* streams we had to reset; as many more per minute */
 	uint32_t idle_frames_per_s; /* frames without progress */
-	uint32_t settings_per_s;    /* and pings */
+	uint32_t settings_per_s;
+	/* Besides one for each frame of a response: some clients measure with
+	 * pings how much is on its way to them. */
+	uint32_t pings_per_s;
+	/* A ping that comes sooner after the one before, while nothing was
+	 * sent, is a strike; more strikes than that end the connection, with
+	 * the word for which gRPC's clients ping less often.  0: any. */
+	uint32_t ping_interval_ms, ping_strikes;
 	/* Until SETTINGS arrived and ours were acked; also for a header block
 	 * to be complete. */
 	uint32_t preface_ms;
-	uint32_t stall_ms;	 /* queued output without progress */
+	/* Queued output without progress, of the connection (lost) or of one
+	 * stream of a server for which the client opens no window (reset with
+	 * ENHANCE_YOUR_CALM). */
+	uint32_t stall_ms;
 	size_t queue_high_bytes; /* of one stream; see .drained */
 	size_t queue_low_bytes;
+	/* Queued in all streams: past it a stream is reset that wants to queue
+	 * more (ENHANCE_YOUR_CALM), unless no other one waits. */
+	size_t queue_all_bytes;
+	/* Ask with a PING after so long a silence, and give up when nothing
+	 * comes for so long again.  0: never. */
+	uint32_t keepalive_ms, keepalive_timeout_ms;
+	uint32_t idle_ms; /* drain when there was no stream so long; 0: never */
+	/* Drain after a time that is a tenth more or less, and end what is
+	 * still open after the grace.  0: never. */
+	uint32_t age_ms, age_grace_ms;
 	/* Any :authority: unix listeners get paths from some clients. */
 	bool any_authority;
 };

@@ -1,5 +1,7 @@
 #include "proto/h2_internal.h"
 
+#include <math.h>
+
 enum {
 	MS_PER_S = 1000,
 	FAULTS_REFILL_S = 60,
@@ -39,7 +41,7 @@ static void on_handshake(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	give_up(w->data, NGHTTP2_SETTINGS_TIMEOUT,
-		"the other side did not finish the HTTP/2 handshake in time");
+		"the HTTP/2 handshake was not finished in time");
 }
 
 static void on_block(struct ev_loop *loop, ev_timer *w, int revents)
@@ -47,14 +49,31 @@ static void on_block(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	give_up(w->data, NGHTTP2_PROTOCOL_ERROR,
-		"the other side did not finish a header block in time");
+		"a header block was not finished in time");
 }
 
-static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
+/* Look after those that wait, and at the next of them when it is due. */
+static void end_stalled(struct h2 *h)
+{
+	ev_tstamp stall_s = (double)h->limits.stall_ms / MS_PER_S;
+	ev_tstamp now = ev_now(h->loop);
+
+	h2_enter(h);
+	ev_tstamp moved_at = h2_streams_stalled(h, now - stall_s);
+	h->guard.stall.repeat =
+		moved_at > 0 ? fmax(moved_at + stall_s - now, 0.001) : stall_s;
+	if (moved_at > 0)
+		ev_timer_again(h->loop, &h->guard.stall);
+	else
+		ev_timer_stop(h->loop, &h->guard.stall);
+	h2_leave(h);
+}
+
+static void on_stall(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	h2_guard_drain_end(w->data);
+	end_stalled(w->data);
 }
 
 void h2_guard_init(struct h2 *h)
@@ -65,14 +84,16 @@ void h2_guard_init(struct h2 *h)
 	g->idle = (struct h2_rate){h->limits.idle_frames_per_s, 0};
 	g->resets = (struct h2_rate){h->limits.resets_burst, 0};
 	g->settings = (struct h2_rate){h->limits.settings_per_s, 0};
+	g->pings = (struct h2_rate){h->limits.pings_per_s, 0};
 	g->faults = (struct h2_rate){h->limits.faults, 0};
 	ev_timer_init(&g->handshake, on_handshake, patience_s, 0);
 	ev_timer_init(&g->block, on_block, 0, patience_s);
-	ev_timer_init(&g->drain, on_drain, 0, patience_s);
+	ev_timer_init(&g->stall, on_stall, 0,
+		      (double)h->limits.stall_ms / MS_PER_S);
 	g->skip_bytes = h->server ? PREFACE_BYTES : 0;
 	g->handshake.data = h;
 	g->block.data = h;
-	g->drain.data = h;
+	g->stall.data = h;
 	/* The loop's clock stands still while the program does other things;
 	 * a timer counted from there would run out too early. */
 	ev_now_update(h->loop);
@@ -83,12 +104,30 @@ void h2_guard_idle(struct h2 *h)
 {
 	if (!take(h, &h->guard.idle, h->limits.idle_frames_per_s,
 		  h->limits.idle_frames_per_s))
-		calm(h, "the other side floods us with idle frames");
+		calm(h, "too many idle frames");
 }
 
 void h2_guard_progress(struct h2 *h)
 {
 	h->guard.idle.left += 1;
+}
+
+/* gRPC's own servers count so (keepalive.md), and its clients know the word
+ * for it. */
+static bool may_ping(struct h2 *h)
+{
+	struct h2_guard *g = &h->guard;
+	ev_tstamp now = ev_now(h->loop);
+	ev_tstamp allowed_at =
+		g->pinged_at + (double)h->limits.ping_interval_ms / MS_PER_S;
+
+	if (g->pinged_at > 0 && now < allowed_at)
+		g->strikes++;
+	g->pinged_at = now;
+	return take(h, &g->pings, h->limits.pings_per_s,
+		    h->limits.pings_per_s) &&
+	       (h->limits.ping_interval_ms == 0 ||
+		g->strikes <= h->limits.ping_strikes);
 }
 
 void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd)
@@ -101,14 +140,18 @@ void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd)
 	case NGHTTP2_RST_STREAM:
 		if (!take(h, &h->guard.resets, h->limits.resets_burst,
 			  h->limits.resets_per_s))
-			calm(h, "the other side resets too many streams");
+			calm(h, "too many streams are reset");
 		return;
 	case NGHTTP2_SETTINGS:
-	case NGHTTP2_PING:
 		if (!take(h, &h->guard.settings, h->limits.settings_per_s,
 			  h->limits.settings_per_s))
-			calm(h, "the other side floods us with settings or "
-				"pings");
+			calm(h, "too many settings");
+		return;
+	case NGHTTP2_PING:
+		if (!(hd->flags & NGHTTP2_FLAG_ACK) && !may_ping(h))
+			calm(h, "too_many_pings");
+		else if (hd->flags & NGHTTP2_FLAG_ACK)
+			h2_guard_idle(h);
 		return;
 	default: /* priorities, window updates; headers, until they are used */
 		h2_guard_idle(h);
@@ -156,9 +199,15 @@ void h2_guard_received(struct h2 *h, struct slice bytes)
 
 void h2_guard_sent(struct h2 *h, const nghttp2_frame *frame)
 {
-	if (frame->hd.type == NGHTTP2_DATA) {
-		/* It earns two window updates, stream and connection. */
-		h->guard.idle.left += 2;
+	bool data = frame->hd.type == NGHTTP2_DATA;
+
+	if (data || frame->hd.type == NGHTTP2_HEADERS) {
+		/* A ping is earned, and those before are forgiven; by DATA two
+		 * window updates, of stream and connection. */
+		h->guard.idle.left += data ? 2 : 0;
+		h->guard.pings.left += 1;
+		h->guard.pinged_at = 0;
+		h->guard.strikes = 0;
 		return;
 	}
 	if (frame->hd.type != NGHTTP2_RST_STREAM)
@@ -171,12 +220,13 @@ void h2_guard_sent(struct h2 *h, const nghttp2_frame *frame)
 	/* A reset that nghttp2 answers a fault with opens a place for the next
 	 * stream while our work on this one may go on (CVE-2025-8671). */
 	if (error == NGHTTP2_NO_ERROR ||
+	    frame->hd.stream_id > h->life.last_id ||
 	    (s && s->resetting &&
 	     (error == NGHTTP2_CANCEL || error == NGHTTP2_REFUSED_STREAM)))
 		return;
 	if (!take(h, &h->guard.faults, h->limits.faults,
 		  (double)h->limits.faults / FAULTS_REFILL_S))
-		calm(h, "the other side breaks too many streams");
+		calm(h, "too many streams are broken");
 }
 
 void h2_guard_settings(struct h2 *h, bool ack)
@@ -202,26 +252,21 @@ void h2_guard_block(struct h2 *h)
 	g->block_began = false;
 }
 
-void h2_guard_drain_begin(struct h2 *h)
+void h2_guard_stall(struct h2 *h)
 {
-	ev_timer_again(h->loop, &h->guard.drain);
-}
+	struct h2_guard *g = &h->guard;
 
-void h2_guard_drain_end(struct h2 *h)
-{
-	if (!ev_is_active(&h->guard.drain))
+	if (!h->server || h->limits.stall_ms == 0 || h->state != H2_OPEN)
 		return;
-	ev_timer_stop(h->loop, &h->guard.drain);
-	nghttp2_submit_goaway(
-		h->session, NGHTTP2_FLAG_NONE,
-		nghttp2_session_get_last_proc_stream_id(h->session),
-		NGHTTP2_NO_ERROR, NULL, 0);
-	h2_wake(h);
+	if (h->waiting == 0)
+		ev_timer_stop(h->loop, &g->stall);
+	else if (!ev_is_active(&g->stall))
+		ev_timer_again(h->loop, &g->stall);
 }
 
 void h2_guard_stop(struct h2 *h)
 {
 	ev_timer_stop(h->loop, &h->guard.handshake);
 	ev_timer_stop(h->loop, &h->guard.block);
-	ev_timer_stop(h->loop, &h->guard.drain);
+	ev_timer_stop(h->loop, &h->guard.stall);
 }

@@ -5,6 +5,7 @@
  *   h2_session.c nghttp2's callbacks, header blocks
  *   h2_stream.c  one stream: its queue, its window, its end
  *   h2_guard.c   what a peer may not do: rates and timers
+ *   h2_life.c    how long a connection is kept, and how it is left
  *   h2_check.c   is a header block well-formed?  (where nghttp2 does not look)
  */
 #ifndef PROTO_H2_INTERNAL_H
@@ -54,10 +55,12 @@ struct h2_rate {
 };
 
 struct h2_guard {
-	struct h2_rate idle, resets, settings, faults;
+	struct h2_rate idle, resets, settings, pings, faults;
+	ev_tstamp pinged_at; /* 0: or a response was sent since */
+	unsigned strikes;
 	ev_timer handshake; /* until their SETTINGS came and ours were acked */
 	ev_timer block;	    /* while a header block is not complete */
-	ev_timer drain;	    /* until the last stream's number is known */
+	ev_timer stall;	    /* while streams have to wait with what is queued */
 	bool settings_came, settings_acked;
 	bool block_began; /* since the last look */
 	/* Where in a frame the bytes received so far end. */
@@ -66,6 +69,17 @@ struct h2_guard {
 	size_t length;
 	/* Frames in the bytes at hand, and those that nghttp2 told of. */
 	unsigned heads, begun;
+};
+
+struct h2_life {
+	ev_timer timer; /* when a rule is to be looked at, if there are any */
+	ev_timer drain; /* until the last stream's number is known */
+	ev_tstamp born_at;
+	ev_tstamp heard_at;  /* bytes of any kind came */
+	ev_tstamp asked_at;  /* by a PING, for such */
+	ev_tstamp rested_at; /* the last stream ended */
+	ev_tstamp age_s, old_at;
+	int32_t last_id; /* of the peer's streams, once the drain knows it */
 };
 
 enum h2_state {
@@ -90,15 +104,19 @@ struct h2 {
 	bool said_goaway; /* with an error */
 	bool freed;
 	uint32_t doom;
-	unsigned busy; /* calls on the stack that may end in an event */
+	const char *doom_why; /* a literal */
+	unsigned busy;	      /* calls on the stack that may end in an event */
 	struct err why;
 	struct list streams;
 	size_t stream_count;
 	struct list drained;   /* streams to be told */
+	size_t waiting;	       /* streams that have something queued, */
+	size_t waiting_bytes;  /* and how much all of them */
 	uint32_t window_bytes; /* of the connection */
 	uint32_t used_bytes;   /* since the window last grew */
 	struct h2_block block;
 	struct h2_guard guard;
+	struct h2_life life;
 };
 
 /* Headers kept until they can be sent. */
@@ -113,6 +131,8 @@ struct h2_stream {
 	const struct h2_stream_events *events; /* NULL until listened to */
 	void *owner;
 	struct buf queue;
+	size_t waiting_bytes; /* of it, as the connection counts them */
+	ev_tstamp moved_at;   /* it was empty, or some of it left */
 	struct h2_saved *trailers;
 	uint32_t window_bytes;
 	uint32_t used_bytes; /* since the window last grew */
@@ -139,8 +159,8 @@ void h2_leave(struct h2 *h);
 /* Have the turn of the pump look at the session. */
 void h2_wake(struct h2 *h);
 
-/* End the connection at the edge, with this GOAWAY; the first reason is
- * kept. */
+/* End the connection at the edge, with this GOAWAY, of which why, a literal, is
+ * the debug data; the first reason is kept. */
 void h2_doom(struct h2 *h, uint32_t error, enum reason reason, const char *why);
 
 /* --- h2_session.c --- */
@@ -157,6 +177,9 @@ void h2_stream_end(struct h2_stream *s);
 void h2_stream_drained(struct h2_stream *s);
 /* Tell .closed and free. */
 void h2_stream_close(struct h2_stream *s, uint32_t error);
+/* Reset those whose queue has not moved since then; returns when the next may
+ * be due, or 0 when none has to wait. */
+ev_tstamp h2_streams_stalled(struct h2 *h, ev_tstamp since);
 
 /* --- h2_guard.c: each may end in h2_doom() --- */
 
@@ -170,10 +193,17 @@ void h2_guard_settings(struct h2 *h, bool ack);
 /* After nghttp2 has had these bytes. */
 void h2_guard_received(struct h2 *h, struct slice bytes);
 void h2_guard_block(struct h2 *h);
-/* A notice of shutdown and a PING left; what comes before the PING's answer
- * was sent before the peer knew. */
-void h2_guard_drain_begin(struct h2 *h);
-void h2_guard_drain_end(struct h2 *h);
+/* At the end of a turn: does a stream have to wait? */
+void h2_guard_stall(struct h2 *h);
 void h2_guard_stop(struct h2 *h);
+
+/* --- h2_life.c --- */
+
+void h2_life_init(struct h2 *h);
+/* Send a notice of shutdown and a PING; what comes before the PING's answer
+ * was sent before the peer knew. */
+void h2_life_drain(struct h2 *h);
+void h2_life_answered(struct h2 *h, const uint8_t payload[8]);
+void h2_life_stop(struct h2 *h);
 
 #endif

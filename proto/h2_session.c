@@ -202,6 +202,13 @@ static void take_headers(struct h2 *h, const nghttp2_frame *frame)
 					  NGHTTP2_PROTOCOL_ERROR);
 	if (malformed || (s && informational(&headers)))
 		return;
+	if (id > h->life.last_id) {
+		/* The GOAWAY that says so has not left yet, and this must not
+		 * be worked on: the client is going to ask somebody else. */
+		nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id,
+					  NGHTTP2_REFUSED_STREAM);
+		return;
+	}
 	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
 		take_request(h, id);
 	else if (s)
@@ -247,7 +254,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame,
 		return verdict(h);
 	case NGHTTP2_PING:
 		if (ack)
-			h2_guard_drain_end(h);
+			h2_life_answered(h, frame->ping.opaque_data);
 		return verdict(h);
 	case NGHTTP2_GOAWAY:
 		take_goaway(h, &frame->goaway);

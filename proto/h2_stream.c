@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "proto/log.h"
 #include "proto/mem.h"
 
 enum { KEEP_BYTES = 64 * 1024 }; /* of a queue that ran empty */
@@ -62,6 +63,27 @@ static bool hears(const struct h2_stream *s)
 
 /* --- the queue --- */
 
+/* It has changed. */
+static void recount(struct h2_stream *s)
+{
+	struct h2 *h = s->h2;
+
+	if (s->waiting_bytes == 0 && s->queue.len > 0) {
+		h->waiting++;
+		s->moved_at = ev_now(h->loop);
+	} else if (s->waiting_bytes > 0 && s->queue.len == 0) {
+		h->waiting--;
+	}
+	h->waiting_bytes = h->waiting_bytes - s->waiting_bytes + s->queue.len;
+	s->waiting_bytes = s->queue.len;
+}
+
+static void drop_queue(struct h2_stream *s)
+{
+	buf_finish(&s->queue);
+	recount(s);
+}
+
 static void resume(struct h2_stream *s)
 {
 	if (s->deferred) {
@@ -94,6 +116,8 @@ static ssize_t on_frame_wanted(nghttp2_session *session, int32_t id,
 	if (len > 0)
 		memcpy(to, s->queue.data, len);
 	buf_consume(&s->queue, len);
+	recount(s);
+	s->moved_at = ev_now(s->h2->loop);
 	mark_drained(s);
 	if (s->queue.len > 0)
 		return (ssize_t)len;
@@ -168,6 +192,32 @@ void h2_stream_end(struct h2_stream *s)
 		s->events->end(s->owner);
 }
 
+/* The other side does not take what it asked for. */
+static void give_up(struct h2_stream *s, const char *why)
+{
+	log_info("h2", "stream %d: %zu bytes are dropped: %s", s->id,
+		 s->waiting_bytes, why);
+	h2_reset(s, H2_ENHANCE_YOUR_CALM);
+}
+
+ev_tstamp h2_streams_stalled(struct h2 *h, ev_tstamp since)
+{
+	ev_tstamp oldest = 0;
+
+	for (struct list *at = h->streams.next; at != &h->streams;
+	     at = at->next) {
+		struct h2_stream *s = LIST_ITEM(at, struct h2_stream, link);
+
+		if (s->waiting_bytes == 0)
+			continue;
+		if (s->moved_at <= since)
+			give_up(s, "its window stays closed");
+		else if (oldest == 0 || s->moved_at < oldest)
+			oldest = s->moved_at;
+	}
+	return oldest;
+}
+
 void h2_stream_drained(struct h2_stream *s)
 {
 	if (hears(s) && s->events->drained)
@@ -180,10 +230,11 @@ void h2_stream_close(struct h2_stream *s, uint32_t error)
 	list_remove(&s->drained_link);
 	s->h2->stream_count--;
 	s->resetting = true;
+	s->h2->life.rested_at = ev_now(s->h2->loop);
 	if (s->events)
 		s->events->closed(s->owner,
 				  s->refused ? H2_REFUSED_STREAM : error);
-	buf_finish(&s->queue);
+	drop_queue(s);
 	free(s->trailers);
 	free(s);
 }
@@ -256,10 +307,16 @@ struct buf *h2_output(struct h2_stream *s)
 void h2_send(struct h2_stream *s)
 {
 	if (s->resetting || s->sent_all) {
-		buf_finish(&s->queue);
+		drop_queue(s);
 		return;
 	}
 	assert(s->responded);
+	recount(s);
+	if (s->h2->waiting_bytes > s->h2->limits.queue_all_bytes &&
+	    s->h2->waiting > 1) {
+		give_up(s, "too much waits for a client that does not read");
+		return;
+	}
 	if (s->queue.len > s->h2->limits.queue_high_bytes) {
 		s->above_high = true;
 		list_remove(&s->drained_link);
@@ -312,7 +369,7 @@ void h2_reset(struct h2_stream *s, enum h2_error error)
 	s->resetting = true;
 	s->above_high = false;
 	list_remove(&s->drained_link);
-	buf_finish(&s->queue);
+	drop_queue(s);
 	nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id,
 				  error);
 	h2_wake(s->h2);
