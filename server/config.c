@@ -16,6 +16,7 @@ enum {
 	/* The least that a chunk and its framing need. */
 	MESSAGE_LEAST = 64 * KIB,
 	SECONDS_MOST = 30 * 24 * 60 * 60,
+	CONNECTIONS_MOST = 65536,
 };
 
 /* Of a message: its length is 32 bits in a gRPC prefix, and stays well below.
@@ -153,6 +154,32 @@ static bool set_drain_timeout(struct config *c, const char *value,
 	return read_seconds(value, &c->drain_ms, e);
 }
 
+static bool set_connections(struct config *c, const char *value, struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(value, 1, CONNECTIONS_MOST, &n, e))
+		return false;
+	c->connections = (size_t)n;
+	return true;
+}
+
+static bool set_client_idle(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->client_idle_ms, e);
+}
+
+static bool set_client_age(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->client_age_ms, e);
+}
+
+static bool set_client_keepalive(struct config *c, const char *value,
+				 struct err *e)
+{
+	return read_seconds(value, &c->client_keepalive_ms, e);
+}
+
 static const struct option_row rows[] = {
 	{.name = "data-dir",
 	 .argument = "DIR",
@@ -203,6 +230,28 @@ static const struct option_row rows[] = {
 	 .fallback = "10",
 	 .help = "on SIGTERM, give running requests so many seconds",
 	 .set = set_drain_timeout},
+	{.name = "connections",
+	 .argument = "N",
+	 .fallback = "2048",
+	 .help = "how many clients may be connected at a time",
+	 .set = set_connections},
+	{.name = "client-idle",
+	 .argument = "S",
+	 .fallback = "0",
+	 .help = "close a connection that had no call for so many seconds; 0: "
+		 "never",
+	 .set = set_client_idle},
+	{.name = "client-age",
+	 .argument = "S",
+	 .fallback = "0",
+	 .help = "close a connection of that age when its calls are done, or "
+		 "after a minute; 0: never",
+	 .set = set_client_age},
+	{.name = "client-keepalive",
+	 .argument = "S",
+	 .fallback = "0",
+	 .help = "ping a client that was silent for so many seconds; 0: never",
+	 .set = set_client_keepalive},
 	{.name = "ready-fd",
 	 .argument = "N",
 	 .help = "tell the process that started this one how the start went",

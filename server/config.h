@@ -29,6 +29,9 @@ struct config {
 	uint64_t source_memory_bytes; /* 0: no limit */
 	unsigned detached_ms;
 	unsigned drain_ms;
+	size_t connections; /* of each listener */
+	/* 0: as the listener has it. */
+	unsigned client_idle_ms, client_age_ms, client_keepalive_ms;
 };
 
 enum config_outcome {

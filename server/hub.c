@@ -79,6 +79,23 @@ static void make_router(struct hub *h)
 	sessions_set_router(h->sessions, h->router);
 }
 
+/* A listener's limits, with what the options say otherwise. */
+static struct h2_limits limits_of(const struct hub *h, struct h2_limits l)
+{
+	const struct config *c = h->config;
+
+	if (c->client_idle_ms > 0)
+		l.idle_ms = c->client_idle_ms;
+	if (c->client_age_ms > 0)
+		l.age_ms = c->client_age_ms;
+	if (c->client_keepalive_ms > 0)
+		l.keepalive_ms = c->client_keepalive_ms;
+	/* Two results side by side, however large. */
+	if (l.queue_all_bytes < 2 * c->message_bytes)
+		l.queue_all_bytes = 2 * c->message_bytes;
+	return l;
+}
+
 static void make_face(struct hub *h, const struct admin_events *events,
 		      void *owner)
 {
@@ -88,7 +105,7 @@ static void make_face(struct hub *h, const struct admin_events *events,
 		.session_bytes = h->config->session_bytes,
 		.hello_ms = HELLO_MS,
 	};
-	const struct h2_limits local = h2_limits_local();
+	const struct h2_limits local = limits_of(h, h2_limits_local());
 
 	memcpy(options.instance, h->instance, sizeof(options.instance));
 	h->mcp = mcp_service_new(h->loop, &h->services, h->sessions, &options);
@@ -137,7 +154,8 @@ void hub_load(struct hub *h, const struct admin_events *events,
 
 void hub_listen(struct hub *h, int fd)
 {
-	h->listener = listener_new(h->loop, fd, h->peers, LISTENER_PEERS);
+	h->listener =
+		listener_new(h->loop, fd, h->peers, h->config->connections);
 }
 
 size_t hub_peers(const struct hub *h)

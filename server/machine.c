@@ -12,8 +12,8 @@
 #endif
 
 enum {
-	/* 512 connections, and a few descriptors for each of a thousand
-	 * sources.  Children inherit it, so it is no more than that: some
+	/* Besides those of clients: a few for each of a thousand sources.
+	 * Children inherit the limit, so it is no more than that: some
 	 * programs walk over all descriptors that they could have. */
 	DESCRIPTORS = 4096,
 	/* What a large message passes through is freed and wanted again: kept,
@@ -22,15 +22,14 @@ enum {
 	TRIM_BYTES = 32 * 1024 * 1024,
 };
 
-static void raise_descriptors(void)
+static void raise_descriptors(size_t connections)
 {
+	rlim_t wanted = DESCRIPTORS + connections;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-	    limit.rlim_cur >= DESCRIPTORS)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
 		return;
-	limit.rlim_cur =
-		limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -66,12 +65,12 @@ static void ignore(int number)
 	sigaction(number, &action, NULL);
 }
 
-void machine_prepare(void)
+void machine_prepare(size_t connections)
 {
 	umask(077);
 	ignore(SIGPIPE); /* a client that left is an error of write() */
 	ignore(SIGHUP);	 /* a terminal that closes is none of ours */
-	raise_descriptors();
+	raise_descriptors(connections);
 	hide_memory();
 	adopt_orphans();
 #ifdef M_MMAP_THRESHOLD

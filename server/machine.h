@@ -7,7 +7,9 @@
 #ifndef SERVER_MACHINE_H
 #define SERVER_MACHINE_H
 
-/* Once, before the loop is made. */
-void machine_prepare(void);
+#include <stddef.h>
+
+/* Once, before the loop is made, for so many clients. */
+void machine_prepare(size_t connections);
 
 #endif

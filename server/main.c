@@ -25,6 +25,6 @@ int main(int argc, char *argv[])
 			e.text);
 		return DAEMON_EXIT_USAGE;
 	}
-	machine_prepare();
+	machine_prepare(config.connections);
 	return daemon_run(&config);
 }

@@ -14,10 +14,8 @@ struct ev_loop;
 struct listener;
 struct peers;
 
-/* How many connections may be open at a time. */
-enum { LISTENER_PEERS = 512 };
-
-/* Takes the listening fd, and gives every connection to peers. */
+/* Takes the listening fd, and gives every connection to peers, as long as
+ * there are fewer than most. */
 struct listener *listener_new(struct ev_loop *loop, int fd, struct peers *peers,
 			      size_t most);
 

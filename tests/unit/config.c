@@ -64,6 +64,9 @@ static void nothing_given_is_the_defaults(void **state)
 	assert_int_equal(c.source_idle_ms, 600000);
 	assert_int_equal(c.detached_ms, 60000);
 	assert_int_equal(c.drain_ms, 10000);
+	assert_int_equal(c.connections, 2048);
+	assert_int_equal(c.client_idle_ms + c.client_age_ms, 0);
+	assert_int_equal(c.client_keepalive_ms, 0);
 }
 
 static void every_option_is_read(void **state)
@@ -86,6 +89,14 @@ static void every_option_is_read(void **state)
 	assert_int_equal(c.session_bytes, 1000000);
 	assert_int_equal(read_line("--all-queues 2000000"), CONFIG_SERVE);
 	assert_int_equal(c.all_bytes, 2000000);
+	assert_int_equal(read_line("--connections 65536 --client-idle 1 "
+				   "--client-age 2 --client-keepalive 3"),
+			 CONFIG_SERVE);
+	assert_int_equal(c.connections, 65536);
+	assert_int_equal(c.client_idle_ms, 1000);
+	assert_int_equal(c.client_age_ms, 2000);
+	assert_int_equal(c.client_keepalive_ms, 3000);
+	assert_bad("--connections 0", "--connections");
 }
 
 static void the_environment_names_a_directory_and_an_option_wins(void **state)
