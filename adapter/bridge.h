@@ -69,6 +69,9 @@ void bridge_hello(struct bridge *b, envelope_hello_t *hello);
 void bridge_attached(struct bridge *b, const envelope_welcome_t *welcome);
 void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json);
 void bridge_acked(struct bridge *b, uint64_t received);
+/* Nothing more goes there; what it did not take over goes to the next one.
+ * bridge_lost() follows. */
+void bridge_goodbye(struct bridge *b, const envelope_goodbye_t *goodbye);
 void bridge_lost(struct bridge *b, const struct err *why, int64_t now_ms);
 
 /* Why there is no daemon. */

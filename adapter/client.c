@@ -144,10 +144,19 @@ static void from_welcome(struct client *c, const envelope_welcome_t *w)
 	c->events->attached(c->owner, w);
 }
 
+static void from_goodbye(struct client *c, const envelope_goodbye_t *goodbye)
+{
+	bool was_attached = c->state == CLIENT_ATTACHED;
+	struct err e;
+
+	accuse(c, handshake_goodbye(goodbye, &e), &e);
+	if (was_attached)
+		c->events->goodbye(c->owner, goodbye);
+}
+
 static void on_envelope(void *owner, const envelope_t *envelope)
 {
 	struct client *c = owner;
-	struct err e;
 
 	if (is_given_up(c))
 		return;
@@ -155,7 +164,7 @@ static void on_envelope(void *owner, const envelope_t *envelope)
 		from_welcome(c, envelope->welcome);
 	else if (envelope->body_case ==
 		 EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE)
-		accuse(c, handshake_goodbye(envelope->goodbye, &e), &e);
+		from_goodbye(c, envelope->goodbye);
 	else
 		accuse_broken(c, "a Hello from the daemon");
 }

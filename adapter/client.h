@@ -38,6 +38,9 @@ struct client_events {
 	void (*message)(void *owner, uint64_t sequence, struct slice json);
 	/* The daemon has accepted everything up to this. */
 	void (*acked)(void *owner, uint64_t received);
+	/* The daemon ends the session, whose Welcome came: it takes over
+	 * nothing more.  .lost follows. */
+	void (*goodbye)(void *owner, const envelope_goodbye_t *goodbye);
 	/* No longer attached; seeks again by itself. */
 	void (*lost)(void *owner, const struct err *why);
 	/* What keeps us from being attached has changed. */

@@ -52,6 +52,7 @@ void handshake_hello(envelope_hello_t *hello, struct manifest *m)
 	hello->protocol_max = ENVELOPE_PROTOCOL_MAX;
 	hello->version = version;
 	hello->epoch = m->epoch;
+	hello->keeps_untaken = true;
 	hello->daemon_instance.data = m->instance;
 	hello->daemon_instance.len = sizeof(m->instance);
 }

@@ -10,6 +10,7 @@
  *   LOST --the daemon never saw it--> SENT      (the same number again)
  *   LOST --the daemon works on it-->  SENT
  *   LOST --nobody knows, or too late--> .fail
+ *   SENT --the daemon left it to the next one--> QUEUED
  *   any  --answered, acknowledged, cancelled--> (gone)
  */
 #ifndef ADAPTER_LEDGER_H
@@ -112,6 +113,10 @@ void ledger_remove(struct ledger *l, struct ledger_entry *entry);
 
 /* The daemon has accepted everything up to this. */
 void ledger_acked(struct ledger *l, uint64_t received);
+
+/* The daemon says goodbye, and that it did not take these over: queue them, to
+ * be sent as new. */
+void ledger_untaken(struct ledger *l, const envelope_untaken_t *untaken);
 
 /* The stream is gone. */
 void ledger_lost(struct ledger *l, int64_t now_ms);

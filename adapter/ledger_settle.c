@@ -19,14 +19,13 @@ static bool may_send_again(struct ledger *l, struct ledger_entry *entry)
 	return false;
 }
 
-/* To be sent as if it were new. */
+/* To be sent as new. */
 static void queue_again(struct ledger *l, struct ledger_entry *entry,
 			struct list *queue)
 {
 	if (!may_send_again(l, entry))
 		return;
 	ledger_set_state(l, entry, LEDGER_QUEUED);
-	entry->message->sequence = 0;
 	list_remove(&entry->link);
 	list_append(queue, &entry->link);
 }
@@ -96,6 +95,31 @@ static void settle(struct ledger *l, const envelope_welcome_t *welcome,
 	}
 }
 
+/* It was not this one that made the daemon go. */
+static void take_back(struct ledger *l, struct ledger_entry *entry)
+{
+	ledger_set_state(l, entry, LEDGER_QUEUED);
+	entry->sendings--;
+}
+
+void ledger_untaken(struct ledger *l, const envelope_untaken_t *untaken)
+{
+	struct map numbers = {0};
+
+	for (size_t i = 0; i < untaken->n_sequences; i++)
+		map_put_u64(&numbers, untaken->sequences[i], l);
+	for (struct list *at = l->entries.next; at != &l->entries;
+	     at = at->next) {
+		struct ledger_entry *entry = ledger_entry_of(at);
+		uint64_t n = entry->message->sequence;
+
+		if (entry->state == LEDGER_SENT && !entry->probe &&
+		    (n > untaken->above || map_get_u64(&numbers, n)))
+			take_back(l, entry);
+	}
+	map_finish(&numbers);
+}
+
 void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
 {
 	struct list queue;
@@ -110,6 +134,8 @@ void ledger_welcome(struct ledger *l, const envelope_welcome_t *welcome)
 		struct ledger_entry *entry = ledger_entry_of(list_pop(&queue));
 
 		list_append(&l->entries, &entry->link);
+		/* Nothing of the last stream holds it any more. */
+		entry->message->sequence = 0;
 		entry->after = 0; /* that one is not on this stream */
 	}
 	ledger_flush(l);

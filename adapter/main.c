@@ -111,6 +111,13 @@ static void on_acked(void *owner, uint64_t received)
 	bridge_acked(a->bridge, received);
 }
 
+static void on_goodbye(void *owner, const envelope_goodbye_t *goodbye)
+{
+	struct adapter *a = owner;
+
+	bridge_goodbye(a->bridge, goodbye);
+}
+
 static void on_lost(void *owner, const struct err *why)
 {
 	struct adapter *a = owner;
@@ -130,6 +137,7 @@ static const struct client_events client_events = {
 	.attached = on_attached,
 	.message = on_message,
 	.acked = on_acked,
+	.goodbye = on_goodbye,
 	.lost = on_lost,
 	.trouble = on_trouble,
 };

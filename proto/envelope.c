@@ -70,6 +70,17 @@ static bool check_chunk(const Executor__Mcp__V1__Chunk *c, struct err *e)
 	return true;
 }
 
+static bool check_goodbye(const envelope_goodbye_t *g, struct err *e)
+{
+	size_t count = g->untaken ? g->untaken->n_sequences : 0;
+
+	if (count > ENVELOPE_PENDING_MAX)
+		return err_set(e, ERR_TOO_LARGE,
+			       "a goodbye with %zu sequences; the limit is %d",
+			       count, ENVELOPE_PENDING_MAX);
+	return true;
+}
+
 static bool check_body(const envelope_t *envelope, struct err *e)
 {
 	switch (envelope->body_case) {
@@ -83,8 +94,9 @@ static bool check_body(const envelope_t *envelope, struct err *e)
 		return true;
 	case EXECUTOR__MCP__V1__ENVELOPE__BODY_CHUNK:
 		return check_chunk(envelope->chunk, e);
-	case EXECUTOR__MCP__V1__ENVELOPE__BODY_ACK:
 	case EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE:
+		return check_goodbye(envelope->goodbye, e);
+	case EXECUTOR__MCP__V1__ENVELOPE__BODY_ACK:
 		return true;
 	case EXECUTOR__MCP__V1__ENVELOPE__BODY__NOT_SET:
 	case _EXECUTOR__MCP__V1__ENVELOPE__BODY__CASE_IS_INT_SIZE:
@@ -230,7 +242,8 @@ void envelope_encode_ack(struct buf *to, uint64_t received)
 
 void envelope_encode_goodbye(struct buf *to,
 			     Executor__Mcp__V1__Goodbye__Reason reason,
-			     const char *text)
+			     const char *text,
+			     const envelope_untaken_t *untaken)
 {
 	envelope_t envelope;
 	envelope_goodbye_t goodbye;
@@ -240,6 +253,8 @@ void envelope_encode_goodbye(struct buf *to,
 	executor__mcp__v1__goodbye__init(&goodbye);
 	goodbye.reason = reason;
 	goodbye.text = clean;
+	/* protobuf-c knows no const; it only reads this. */
+	goodbye.untaken = (envelope_untaken_t *)(uintptr_t)untaken;
 	envelope.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE;
 	envelope.goodbye = &goodbye;
 	envelope_encode(to, &envelope);

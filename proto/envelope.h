@@ -20,6 +20,7 @@ typedef Executor__Mcp__V1__Envelope envelope_t;
 typedef Executor__Mcp__V1__Hello envelope_hello_t;
 typedef Executor__Mcp__V1__Welcome envelope_welcome_t;
 typedef Executor__Mcp__V1__Goodbye envelope_goodbye_t;
+typedef Executor__Mcp__V1__Untaken envelope_untaken_t;
 typedef Executor__Mcp__V1__Verdict envelope_verdict_t;
 
 enum {
@@ -29,7 +30,8 @@ enum {
 	ENVELOPE_ID_BYTES = 16, /* of an instance or a session */
 	/* A message larger than this travels as chunks of this size. */
 	ENVELOPE_CHUNK_BYTES = 256 * 1024,
-	ENVELOPE_PENDING_MAX = 65536, /* in one Hello */
+	/* Sequences in one Hello, Welcome or Goodbye. */
+	ENVELOPE_PENDING_MAX = 65536,
 	/* The largest envelope there is: a chunk, or a Hello with its
 	 * initialize params, and their framing. */
 	ENVELOPE_LIMIT_BYTES = 1024 * 1024,
@@ -55,8 +57,10 @@ void envelope_encode_message(struct buf *to, uint64_t sequence, bool effect,
 void envelope_encode_chunk(struct buf *to, uint64_t sequence, bool effect,
 			   uint64_t total, uint64_t offset, struct slice data);
 void envelope_encode_ack(struct buf *to, uint64_t received);
+/* untaken may be NULL. */
 void envelope_encode_goodbye(struct buf *to,
 			     Executor__Mcp__V1__Goodbye__Reason reason,
-			     const char *text);
+			     const char *text,
+			     const envelope_untaken_t *untaken);
 
 #endif

@@ -51,8 +51,8 @@ struct mcp_stream {
 	struct link *link;
 	struct session *session; /* while attached to one */
 	ev_timer hello;
-	/* How it ends: a goodbye (or GOODBYE_NONE), and a status. */
-	enum goodbye goodbye;
+	/* How it ends: a goodbye (or nothing), and a status. */
+	struct buf goodbye;
 	struct err why; /* ERR_NONE: OK; its text is the goodbye's, too */
 };
 
@@ -87,6 +87,7 @@ static void dispose(struct mcp_stream *s)
 	ev_timer_stop(all->loop, &s->hello);
 	list_remove(&s->link_in_all);
 	link_free(s->link);
+	buf_finish(&s->goodbye);
 	free(s);
 }
 
@@ -95,11 +96,8 @@ static void finish(struct mcp_stream *s)
 	struct call *c = s->call;
 	struct err why = s->why;
 
-	if (s->goodbye != GOODBYE_NONE) {
-		envelope_encode_goodbye(
-			h2_output(call_h2(c)),
-			(Executor__Mcp__V1__Goodbye__Reason)s->goodbye,
-			s->why.text);
+	if (s->goodbye.len > 0) {
+		buf_append_slice(h2_output(call_h2(c)), buf_slice(&s->goodbye));
 		h2_send(call_h2(c));
 	}
 	dispose(s);
@@ -142,19 +140,29 @@ static void on_sweep(struct ev_loop *loop, ev_prepare *w, int revents)
 }
 
 /* Begin to end it.  Nothing more goes up to the session. */
-static void end(struct mcp_stream *s, enum stream_state how,
-		enum goodbye goodbye)
+static void end_with(struct mcp_stream *s, enum stream_state how,
+		     enum goodbye goodbye, const envelope_untaken_t *untaken)
 {
 	struct mcp_streams *all = s->all;
 
 	advance(s, how);
-	s->goodbye = goodbye;
+	if (goodbye != GOODBYE_NONE)
+		envelope_encode_goodbye(
+			&s->goodbye,
+			(Executor__Mcp__V1__Goodbye__Reason)goodbye,
+			s->why.text, untaken);
 	ev_timer_stop(all->loop, &s->hello);
 	list_remove(&s->link_in_all);
 	list_append(&all->ending, &s->link_in_all);
 	ev_prepare_start(all->loop, &all->sweep);
 	/* Also now: this may be the last callback before the loop sleeps. */
 	ev_feed_event(all->loop, &all->sweep, EV_PREPARE);
+}
+
+static void end(struct mcp_stream *s, enum stream_state how,
+		enum goodbye goodbye)
+{
+	end_with(s, how, goodbye, NULL);
 }
 
 static void detach(struct mcp_stream *s, bool goodbye)
@@ -201,7 +209,7 @@ static void on_session_pause(void *stream, bool paused)
 
 static void on_session_end(void *stream,
 			   Executor__Mcp__V1__Goodbye__Reason reason,
-			   const char *text)
+			   const char *text, const envelope_untaken_t *untaken)
 {
 	struct mcp_stream *s = stream;
 
@@ -209,10 +217,10 @@ static void on_session_end(void *stream,
 	/* The goodbye says why; for gRPC the call went well.  What was
 	 * answered must get out before a daemon ends. */
 	err_set(&s->why, ERR_NONE, "%s", text);
-	end(s,
-	    (enum goodbye)reason == GOODBYE_DRAINING ? STREAM_FLUSHING
-						     : STREAM_ENDING,
-	    (enum goodbye)reason);
+	end_with(s,
+		 (enum goodbye)reason == GOODBYE_DRAINING ? STREAM_FLUSHING
+							  : STREAM_ENDING,
+		 (enum goodbye)reason, untaken);
 }
 
 static const struct session_stream session_functions = {

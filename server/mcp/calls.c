@@ -299,6 +299,21 @@ bool call_cancel(struct router *r, struct reply_to to, struct slice reason)
 	return false;
 }
 
+void call_decline(struct router *r)
+{
+	struct list *next;
+
+	for (struct list *i = r->calls.next; i != &r->calls; i = next) {
+		struct call *c = LIST_ITEM(i, struct call, in_router);
+		struct session *s = sessions_find(r->sessions, c->to.session);
+
+		next = i->next;
+		if (source_holds(c->at->source, c->number) &&
+		    (!s || session_decline(s, c->to.id)))
+			cancel(c, (struct slice){NULL, 0});
+	}
+}
+
 void call_cancel_all(struct router *r, uint64_t session)
 {
 	struct list *next;

@@ -47,6 +47,9 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
  * empty.  False when there is no such call. */
 bool call_cancel(struct router *r, struct reply_to to, struct slice reason);
 
+/* The daemon is about to stop: leave to the next one what no source has got. */
+void call_decline(struct router *r);
+
 /* The session has gone: cancel all of its calls. */
 void call_cancel_all(struct router *r, uint64_t session);
 

@@ -165,6 +165,20 @@ void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
 	when_listed(r, kinds, on_listed, p);
 }
 
+void lists_decline(struct router *r)
+{
+	struct list *next;
+
+	for (struct list *i = r->parked.next; i != &r->parked; i = next) {
+		struct parked *p = LIST_ITEM(i, struct parked, link);
+		struct session *s = sessions_find(r->sessions, p->session);
+
+		next = i->next;
+		if (!s || session_decline(s, p->m.id))
+			free_parked(p);
+	}
+}
+
 bool lists_cancel(struct router *r, struct reply_to to)
 {
 	for (struct list *i = r->parked.next; i != &r->parked; i = i->next) {

@@ -30,6 +30,9 @@ void lists_check(struct router *r);
 void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
 		const char *source, unsigned kinds);
 
+/* The daemon is about to stop: leave those who wait to the next one. */
+void lists_decline(struct router *r);
+
 /* The request is not wanted any more.  False when it is not parked. */
 bool lists_cancel(struct router *r, struct reply_to to);
 

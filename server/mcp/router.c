@@ -91,24 +91,26 @@ static void set_level(struct router *r, const struct asked *a)
 	buf_finish(&name);
 }
 
-/* What is not here is answered with -32601. */
+/* What is not here is answered with -32601.  What a source has to do is left
+ * to the next daemon while this one is about to stop. */
 static const struct {
 	const char *name;
 	method_fn *handle;
+	bool forwards;
 } methods[] = {
-	{"completion/complete", method_complete},
-	{"initialize", initialize},
-	{"logging/setLevel", set_level},
-	{"ping", ping},
-	{"prompts/get", method_get_prompt},
-	{"prompts/list", method_list_prompts},
-	{"resources/list", method_list_resources},
-	{"resources/read", method_read_resource},
-	{"resources/subscribe", method_subscribe},
-	{"resources/templates/list", method_list_templates},
-	{"resources/unsubscribe", method_unsubscribe},
-	{"tools/call", method_call_tool},
-	{"tools/list", method_list_tools},
+	{"completion/complete", method_complete, true},
+	{"initialize", initialize, false},
+	{"logging/setLevel", set_level, false},
+	{"ping", ping, false},
+	{"prompts/get", method_get_prompt, true},
+	{"prompts/list", method_list_prompts, false},
+	{"resources/list", method_list_resources, false},
+	{"resources/read", method_read_resource, true},
+	{"resources/subscribe", method_subscribe, true},
+	{"resources/templates/list", method_list_templates, false},
+	{"resources/unsubscribe", method_unsubscribe, false},
+	{"tools/call", method_call_tool, true},
+	{"tools/list", method_list_tools, false},
 };
 
 void router_dispatch(struct router *r, struct session *s,
@@ -132,7 +134,9 @@ void router_dispatch(struct router *r, struct session *s,
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
 		if (!jsonrpc_method_is(m, methods[i].name))
 			continue;
-		methods[i].handle(r, &a);
+		if (!r->draining || !methods[i].forwards ||
+		    !session_decline(s, m->id))
+			methods[i].handle(r, &a);
 		return;
 	}
 	err_set(&e, ERR_METHOD_NOT_FOUND, "the method %.*s is not served",
@@ -277,6 +281,9 @@ void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 void router_drain(struct router *r)
 {
 	asks_drain(r);
+	turns_decline(r);
+	call_decline(r);
+	lists_decline(r);
 }
 
 void router_set_level(struct router *r, enum mcp_level level)

@@ -73,7 +73,9 @@ void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 /* The most verbose level that any session wants has changed. */
 void router_set_level(struct router *r, enum mcp_level level);
 
-/* Ask clients nothing any more: what they were asked is answered for them. */
+/* Take up nothing that a source has to do, and give back what none has begun;
+ * see session_decline().  Ask clients nothing any more: what they were asked is
+ * answered for them. */
 void router_drain(struct router *r);
 
 /* Requests for which an answer is still to be delivered. */

@@ -96,6 +96,7 @@ void session_free(struct session *s)
 	seqset_finish(&s->received);
 	session_drop_verdicts(s);
 	message_unref(s->single_answer);
+	free(s->declined);
 	free(s->client_name);
 	free(s->client_version);
 	free(s->revision);
@@ -118,11 +119,16 @@ static void *lose_stream(struct session *s)
 void session_end(struct session *s, Executor__Mcp__V1__Goodbye__Reason reason,
 		 const char *text)
 {
-	const struct session_stream *functions = s->functions;
+	bool draining =
+		reason == EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_DRAINING;
+	envelope_untaken_t untaken;
 
 	if (!s->stream)
 		return;
-	functions->end(lose_stream(s), reason, text);
+	bool says = draining && session_untaken(s, &untaken);
+	s->functions->end(lose_stream(s), reason, text, says ? &untaken : NULL);
+	if (says)
+		free(untaken.sequences);
 }
 
 /* --- requests of the client ----------------------------------------------- */

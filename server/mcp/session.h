@@ -41,9 +41,10 @@ struct session_stream {
 	/* Stop (and restart) taking messages from the client. */
 	void (*pause)(void *stream, bool paused);
 	/* End the stream with a goodbye.  The session is detached already: the
-	 * stream must not call it again, not even session_detach(). */
+	 * stream must not call it again, not even session_detach().  untaken
+	 * is borrowed, and NULL where the goodbye says nothing of that. */
 	void (*end)(void *stream, Executor__Mcp__V1__Goodbye__Reason reason,
-		    const char *text);
+		    const char *text, const envelope_untaken_t *untaken);
 };
 
 struct session_limits {
@@ -134,6 +135,12 @@ unsigned session_abilities(const struct session *s);
  * deliver.  Nothing happens when it is not in flight (cancelled). */
 void session_answer(struct session *s, struct slice id, struct slice json);
 
+/* The daemon is about to stop, and nothing was done about the request of that
+ * raw id: forget it.  The client's goodbye says that it was not taken over, and
+ * the daemon that comes after this one gets it.  False when the client cannot
+ * act on that, or has left too many: the request is to be answered. */
+bool session_decline(struct session *s, struct slice id);
+
 /* The minimum level for notifications/message.  Until the client sets one it
  * is info: MCP leaves the choice to the server, and debug is for those who ask.
  * Setting it tells the router when the most verbose level of all changes. */
@@ -156,7 +163,8 @@ void sessions_set_router(struct sessions *all, struct router *r);
 
 /* Refuse new sessions from now on. */
 void sessions_drain(struct sessions *all);
-/* End every stream with REASON_DRAINING. */
+/* End every stream with REASON_DRAINING, for good: none is resumed here any
+ * more. */
 void sessions_end(struct sessions *all);
 /* Requests in flight in all sessions. */
 unsigned sessions_in_flight(const struct sessions *all);

@@ -16,7 +16,8 @@ static Executor__Mcp__V1__Verdict__State verdict_on(const struct session *s,
 						    const struct map *answered,
 						    uint64_t sequence)
 {
-	if (map_get_u64(&s->by_sequence, sequence))
+	if (map_get_u64(&s->by_sequence, sequence) ||
+	    session_has_declined(s, sequence)) /* a goodbye settles it */
 		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING;
 	if (map_get_u64(answered, sequence))
 		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE;
@@ -91,7 +92,7 @@ static struct session *find_resumed(struct sessions *all,
 	struct slice id = protobuf_slice(hello->session);
 	struct slice adapter = protobuf_slice(hello->adapter_instance);
 
-	if (id.len != ENVELOPE_ID_BYTES)
+	if (id.len != ENVELOPE_ID_BYTES || all->ended)
 		return NULL;
 	struct session *s = map_get(&all->by_id, id);
 	if (!s || !slice_equal(adapter, (struct slice){(char *)s->adapter,
@@ -155,6 +156,7 @@ struct session *session_open(struct sessions *all,
 	s->functions = functions;
 	s->stream = stream;
 	s->progress_ms = clock_now_ms();
+	s->keeps_untaken = hello->keeps_untaken;
 	take_setup(s, hello);
 	welcome->session = protobuf_bytes(
 		(struct slice){(const char *)s->id, sizeof(s->id)});

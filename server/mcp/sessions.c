@@ -201,6 +201,7 @@ void sessions_end(struct sessions *all)
 	size_t at = 0;
 	struct map_entry *entry;
 
+	all->ended = true;
 	while ((entry = map_next(&all->by_id, &at)) != NULL)
 		session_end(entry->value,
 			    EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_DRAINING,

@@ -55,6 +55,10 @@ struct session {
 	struct map by_id;    /* raw id -> struct session_request */
 	struct map by_sequence;
 
+	bool keeps_untaken; /* the caller acts on Goodbye.untaken */
+	uint64_t *declined; /* sequences of requests left to the next daemon */
+	size_t declined_count;
+
 	bool initialized;   /* the client may be told what it did not ask */
 	unsigned abilities; /* what it can be asked */
 	uint64_t question;  /* the number of the last one; 0: none */
@@ -86,6 +90,7 @@ struct sessions {
 	size_t queued_bytes;
 	unsigned in_flight;
 	bool draining;
+	bool ended; /* nothing is taken over any more */
 };
 
 /* May one more be opened? */
@@ -111,6 +116,11 @@ void sessions_count_level(struct sessions *all, enum mcp_level from,
 /* End its stream, if it has one, and wait to be resumed. */
 void session_end(struct session *s, Executor__Mcp__V1__Goodbye__Reason reason,
 		 const char *text);
+
+/* What the client sent and was not taken over, for a goodbye; the caller frees
+ * the sequences.  False when there is too much of it to say. */
+bool session_untaken(const struct session *s, envelope_untaken_t *untaken);
+bool session_has_declined(const struct session *s, uint64_t sequence);
 
 /* Stop reading from a client that has too much unread. */
 void session_pause_if_full(struct session *s);

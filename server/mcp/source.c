@@ -171,6 +171,11 @@ void source_cancel(struct source *s, uint64_t number, struct slice reason)
 	}
 }
 
+bool source_holds(const struct source *s, uint64_t number)
+{
+	return pending_find(&s->waiting, number) != NULL;
+}
+
 void source_set_level(struct source *s, const char *level)
 {
 	free(s->level);

@@ -159,6 +159,9 @@ uint64_t source_request(struct source *s, const struct source_request *r,
  * for none); a late answer is swallowed. */
 void source_cancel(struct source *s, uint64_t number, struct slice reason);
 
+/* Does the request still wait for the start, unknown to the source? */
+bool source_holds(const struct source *s, uint64_t number);
+
 /* Tell the source the most verbose level that any session wants
  * ("debug".."emergency"); kept for its next start. */
 void source_set_level(struct source *s, const char *level);

@@ -252,6 +252,20 @@ void turns_refuse(struct routed *at, const struct err *why)
 	}
 }
 
+void turns_decline(struct router *r)
+{
+	struct list *next;
+
+	for (struct list *i = r->turns.next; i != &r->turns; i = next) {
+		struct visitor *v = LIST_ITEM(i, struct visitor, in_router);
+		struct session *s = sessions_find(r->sessions, v->session);
+
+		next = i->next;
+		if (!s || session_decline(s, v->m.id))
+			free_visitor(v);
+	}
+}
+
 bool turns_cancel(struct router *r, struct reply_to to)
 {
 	for (struct list *i = r->turns.next; i != &r->turns; i = i->next) {

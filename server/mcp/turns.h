@@ -51,6 +51,9 @@ void turns_source_ended(struct routed *at);
 /* The source goes: refuse whoever waits for it. */
 void turns_refuse(struct routed *at, const struct err *why);
 
+/* The daemon is about to stop: leave those who wait to the next one. */
+void turns_decline(struct router *r);
+
 /* The request is not wanted any more.  False when it does not wait. */
 bool turns_cancel(struct router *r, struct reply_to to);
 

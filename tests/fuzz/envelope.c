@@ -36,7 +36,7 @@ static bool encode_by_hand(struct buf *to, const envelope_t *e)
 		return true;
 	case EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE:
 		envelope_encode_goodbye(to, e->goodbye->reason,
-					e->goodbye->text);
+					e->goodbye->text, e->goodbye->untaken);
 		return true;
 	default:
 		return false;
@@ -51,6 +51,9 @@ static void drop_unknown(envelope_t *e)
 
 	e->base.n_unknown_fields = 0;
 	body->n_unknown_fields = 0;
+	if (e->body_case == EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE &&
+	    e->goodbye->untaken)
+		e->goodbye->untaken->base.n_unknown_fields = 0;
 	if (e->body_case != EXECUTOR__MCP__V1__ENVELOPE__BODY_WELCOME)
 		return;
 	if (e->welcome->limits)

@@ -166,7 +166,7 @@ static void on_pause(void *stream, bool paused)
 }
 
 static void on_end(void *stream, Executor__Mcp__V1__Goodbye__Reason reason,
-		   const char *text)
+		   const char *text, const envelope_untaken_t *untaken)
 {
 	struct client *c = stream;
 
@@ -174,6 +174,7 @@ static void on_end(void *stream, Executor__Mcp__V1__Goodbye__Reason reason,
 	assert(reason !=
 	       EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_UNSPECIFIED);
 	assert(text[0] != '\0');
+	(void)untaken;
 	c->ended = true;
 	c->s = NULL;
 }

@@ -125,7 +125,8 @@ struct stream {
 	unsigned accepted;
 	uint64_t last_accepted;
 	bool paused;
-	int ended; /* the reason, or -1 */
+	int ended;	    /* the reason, or -1 */
+	struct buf untaken; /* "above: sequence .. ", of the goodbye */
 };
 
 static inline void on_send(void *stream, struct message *m)
@@ -158,10 +159,20 @@ static inline void on_pause(void *stream, bool paused)
 
 static inline void on_end(void *stream,
 			  Executor__Mcp__V1__Goodbye__Reason reason,
-			  const char *text)
+			  const char *text, const envelope_untaken_t *untaken)
 {
+	struct stream *t = stream;
+
 	assert_true(text[0] != '\0');
-	((struct stream *)stream)->ended = (int)reason;
+	t->ended = (int)reason;
+	buf_reset(&t->untaken, 0);
+	if (untaken)
+		buf_printf(&t->untaken,
+			   "%llu:", (unsigned long long)untaken->above);
+	for (size_t i = 0; untaken && i < untaken->n_sequences; i++)
+		buf_printf(&t->untaken, " %llu",
+			   (unsigned long long)untaken->sequences[i]);
+	buf_append(&t->untaken, "", 1);
 }
 
 static const struct session_stream functions = {
@@ -215,6 +226,8 @@ static inline void leave(struct room *room)
 	ev_loop_destroy(room->loop);
 	buf_finish(&room->a.sent);
 	buf_finish(&room->b.sent);
+	buf_finish(&room->a.untaken);
+	buf_finish(&room->b.untaken);
 }
 
 static inline ProtobufCBinaryData bytes_of(unsigned char *id)

@@ -94,6 +94,8 @@ static void a_goodbye_ends_the_session_and_says_why(void **state)
 	send_goodbye(r, EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_DRAINING);
 	run_until(r, &r->lost, 1);
 	assert_int_equal(r->lost_why, ERR_DRAINING);
+	assert_int_equal(r->farewells, 1);
+	assert_int_equal(r->untaken_above, 5);
 	run_until(r, &r->attached, 2);
 }
 

@@ -54,6 +54,8 @@ struct rig {
 	/* what was told, on either side */
 	char got[64];
 	unsigned attached;
+	unsigned farewells; /* goodbyes of the daemon */
+	uint64_t untaken_above;
 	unsigned lost;
 	enum reason lost_why;
 	unsigned troubles;
@@ -91,7 +93,10 @@ static void send_goodbye(struct rig *r,
 	static char text[] = "that is why";
 	envelope_t e = EXECUTOR__MCP__V1__ENVELOPE__INIT;
 	envelope_goodbye_t g = EXECUTOR__MCP__V1__GOODBYE__INIT;
+	envelope_untaken_t untaken = EXECUTOR__MCP__V1__UNTAKEN__INIT;
 
+	untaken.above = 5;
+	g.untaken = &untaken;
 	g.reason = reason;
 	g.text = text;
 	e.body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_GOODBYE;
@@ -342,6 +347,15 @@ static void on_acked(void *owner, uint64_t received)
 	((struct rig *)owner)->acked = received;
 }
 
+static void on_goodbye(void *owner, const envelope_goodbye_t *goodbye)
+{
+	struct rig *r = owner;
+
+	assert_int_equal(r->lost, 0);
+	r->farewells++;
+	r->untaken_above = goodbye->untaken ? goodbye->untaken->above : 0;
+}
+
 static void on_lost(void *owner, const struct err *why)
 {
 	struct rig *r = owner;
@@ -363,6 +377,7 @@ static const struct client_events client_events = {
 	.attached = on_attached,
 	.message = on_message,
 	.acked = on_acked,
+	.goodbye = on_goodbye,
 	.lost = on_lost,
 	.trouble = on_trouble,
 };

@@ -173,7 +173,7 @@ static void a_goodbye_takes_any_text(void **state)
 	(void)state;
 	envelope_encode_goodbye(
 		&b, EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_DRAINING,
-		"bye \xff");
+		"bye \xff", NULL);
 	envelope_t *back = envelope_decode(&a, unframed(&b), &e);
 	assert_non_null(back);
 	assert_int_equal(back->body_case,

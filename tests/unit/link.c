@@ -224,7 +224,7 @@ static void a_link_may_be_freed_inside_any_event(void **state)
 			envelope_encode_goodbye(
 				h2_output(client.s),
 				EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_CLIENT_LEFT,
-				"");
+				"", NULL);
 			h2_send(client.s);
 		} else if (at == BROKEN) {
 			buf_append(h2_output(client.s), "\0\0\0\0\1x", 6);

@@ -81,9 +81,14 @@ static void end_stream(struct session *s,
 		       Executor__Mcp__V1__Goodbye__Reason reason)
 {
 	void *stream = s->stream;
+	envelope_untaken_t untaken = EXECUTOR__MCP__V1__UNTAKEN__INIT;
+	uint64_t sequences[] = {3, 4};
 
+	untaken.above = 6;
+	untaken.sequences = sequences;
+	untaken.n_sequences = 2;
 	s->stream = NULL;
-	s->functions->end(stream, reason, "it is over");
+	s->functions->end(stream, reason, "it is over", &untaken);
 }
 
 void session_accept(struct session *s, uint64_t sequence, bool effect,
@@ -467,7 +472,8 @@ static void a_goodbye_ends_the_session(void **state)
 	attach(w);
 	envelope_encode_goodbye(
 		h2_output(w->rpc.stream),
-		EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_CLIENT_LEFT, "bye");
+		EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_CLIENT_LEFT, "bye",
+		NULL);
 	h2_send(w->rpc.stream);
 	rpc_ended(&w->client, &w->rpc, GRPC_OK);
 	assert_int_equal(session.detached, 1);
@@ -591,6 +597,21 @@ static void draining_lets_out_what_is_queued(void **state)
 		  GRPC_OK);
 }
 
+static void a_goodbye_carries_what_was_not_taken_over(void **state)
+{
+	struct world *w = *state;
+
+	attach(w);
+	end_stream(&session,
+		   EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_DRAINING);
+	const envelope_untaken_t *untaken = wait_envelope(w)->goodbye->untaken;
+	assert_non_null(untaken);
+	assert_int_equal(untaken->above, 6);
+	assert_int_equal(untaken->n_sequences, 2);
+	assert_int_equal(untaken->sequences[1], 4);
+	rpc_ended(&w->client, &w->rpc, GRPC_OK);
+}
+
 static void a_client_may_leave_while_it_is_let_out(void **state)
 {
 	struct world *w = *state;
@@ -709,6 +730,7 @@ int main(void)
 		world_test(a_lost_connection_keeps_the_session),
 		world_test(a_session_may_end_its_stream_while_it_accepts),
 		world_test(draining_lets_out_what_is_queued),
+		world_test(a_goodbye_carries_what_was_not_taken_over),
 		world_test(a_client_may_leave_while_it_is_let_out),
 		world_test(another_stream_took_over),
 		world_test(a_call_may_be_answered_at_once),
