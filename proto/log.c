@@ -27,6 +27,11 @@ void log_open(int fd, enum log_level least)
 	log_state.least = least;
 }
 
+int log_fd(void)
+{
+	return log_state.fd;
+}
+
 void log_bound(unsigned long bytes)
 {
 	log_state.bounded = bytes != 0;

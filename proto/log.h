@@ -24,6 +24,9 @@ enum log_level {
  * that would block is dropped. */
 void log_open(int fd, enum log_level least);
 
+/* Where lines go now.  Async-signal-safe. */
+int log_fd(void);
+
 /* At most this many bytes in the program's life, then silence; for a stderr
  * that nobody may be reading.  0 is no bound. */
 void log_bound(unsigned long bytes);

@@ -32,7 +32,7 @@ struct option_row {
 	const char *argument;
 	const char *env;
 	const char *fallback;
-	const char *help;
+	const char *help; /* NULL: not for people */
 	bool (*set)(struct config *c, const char *value, struct err *e);
 	enum config_outcome outcome;
 };
@@ -180,6 +180,16 @@ static bool set_client_keepalive(struct config *c, const char *value,
 	return read_seconds(value, &c->client_keepalive_ms, e);
 }
 
+static bool set_idle_exit(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->idle_exit_ms, e);
+}
+
+static bool set_stuck_after(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->stuck_ms, e);
+}
+
 static const struct option_row rows[] = {
 	{.name = "data-dir",
 	 .argument = "DIR",
@@ -252,6 +262,15 @@ static const struct option_row rows[] = {
 	 .fallback = "0",
 	 .help = "ping a client that was silent for so many seconds; 0: never",
 	 .set = set_client_keepalive},
+	{.name = "idle-exit",
+	 .argument = "S",
+	 .fallback = "1800",
+	 .help = "end after so many seconds without a client; 0: never",
+	 .set = set_idle_exit},
+	{.name = "stuck-after",
+	 .argument = "S",
+	 .fallback = "30",
+	 .set = set_stuck_after},
 	{.name = "ready-fd",
 	 .argument = "N",
 	 .help = "tell the process that started this one how the start went",
@@ -381,6 +400,8 @@ void config_help(FILE *to)
 		const struct option_row *row = &rows[i];
 		char left[48];
 
+		if (!row->help)
+			continue;
 		snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
 			 row->letter ? '-' : ' ',
 			 row->letter ? row->letter : ' ',

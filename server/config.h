@@ -32,6 +32,8 @@ struct config {
 	size_t connections; /* of each listener */
 	/* 0: as the listener has it. */
 	unsigned client_idle_ms, client_age_ms, client_keepalive_ms;
+	unsigned idle_exit_ms; /* 0: never */
+	unsigned stuck_ms;     /* the longest turn of the loop; 0: any */
 };
 
 enum config_outcome {

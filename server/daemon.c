@@ -14,9 +14,12 @@
 #include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "server/claim.h"
 #include "server/config.h"
 #include "server/daemonlog.h"
 #include "server/hub.h"
+#include "server/idle.h"
+#include "server/watchdog.h"
 
 enum daemon_state {
 	DAEMON_STARTING,
@@ -48,6 +51,7 @@ struct daemon {
 	ev_timer check;	   /* the same, where they cannot be watched */
 	ev_prepare turn;   /* the end of each turn of the loop */
 	ev_timer patience; /* of the step that stopping is in */
+	struct idle idle;
 };
 
 static const char *const state_name[] = {
@@ -132,6 +136,7 @@ static void drain(struct daemon *d, uint32_t ms)
 	advance(d, DAEMON_DRAINING);
 	ev_io_stop(d->loop, &d->watch);
 	ev_timer_stop(d->loop, &d->check);
+	idle_look(&d->idle, true);
 	owner_unpublish(d->owner);
 	hub_drain(d->hub);
 	be_patient(d, ms);
@@ -173,7 +178,9 @@ static void look(struct daemon *d)
 {
 	if (d->log)
 		daemonlog_check(d->log);
-	if (d->state == DAEMON_DRAINING && hub_in_flight(d->hub) == 0)
+	if (d->state == DAEMON_SERVING)
+		idle_look(&d->idle, hub_is_used(d->hub));
+	else if (d->state == DAEMON_DRAINING && hub_in_flight(d->hub) == 0)
 		leave(d);
 	else if (d->state == DAEMON_LEAVING && hub_peers(d->hub) == 0)
 		stop_sources(d);
@@ -258,7 +265,39 @@ static void serve(struct daemon *d, const struct err *why)
 		 owner_socket(d->owner));
 }
 
+/* Nobody has been here for long.  Who read the manifest a moment ago may stand
+ * at the socket already: only when nobody can come any more is it clear that
+ * nobody came.  Who comes later still is turned away before he is heard, and
+ * finds a successor. */
+static void retire(struct daemon *d)
+{
+	struct err e;
+
+	if (d->state != DAEMON_SERVING)
+		return;
+	owner_unpublish(d->owner);
+	hub_take(d->hub);
+	if (!hub_is_used(d->hub)) {
+		log_info("daemon", "nobody came for %u s",
+			 d->config->idle_exit_ms / 1000);
+		hub_shut(d->hub);
+		drain(d, d->config->drain_ms);
+		return;
+	}
+	log_info("daemon", "somebody came at the last moment");
+	if (publish(d, &e))
+		return;
+	log_broken("daemon", "reason=%s %s", err_name(e.reason), e.text);
+	d->status = DAEMON_EXIT_BROKEN;
+	drain(d, d->config->drain_ms);
+}
+
 /* --- events --------------------------------------------------------------- */
+
+static void on_idle(void *owner)
+{
+	retire(owner);
+}
 
 static void on_loaded(void *owner, const struct err *why)
 {
@@ -356,6 +395,8 @@ static bool make_loop(struct daemon *d, struct err *e)
 	ev_init(&d->check, on_check);
 	ev_prepare_init(&d->turn, on_turn);
 	ev_init(&d->patience, on_patience);
+	idle_init(&d->idle, d->loop, d->config->idle_exit_ms, on_idle, d);
+	watchdog_start(d->loop, d->config->stuck_ms);
 	/* Before those who write what it queues. */
 	ev_set_priority(&d->turn, EV_MAXPRI);
 	d->terminate.data = d->interrupt.data = d->reopen.data = d;
@@ -396,68 +437,20 @@ static bool start(struct daemon *d, struct err *e)
 	return true;
 }
 
-/* Who is it, for a person who started a second one. */
-static void say_lost(const char *data_dir)
-{
-	struct election_error why;
-	struct manifest m;
-	int dir_fd = datadir_open(data_dir, false, &why);
-
-	if (dir_fd >= 0 && manifest_read(dir_fd, &m))
-		fprintf(stderr,
-			"executord: another daemon owns %s (pid %" PRId64
-			", epoch %" PRIu64 ")\n",
-			data_dir, m.pid, m.epoch);
-	else
-		fprintf(stderr,
-			"executord: another daemon owns %s, and is starting "
-			"or ending\n",
-			data_dir);
-	if (dir_fd >= 0)
-		close(dir_fd);
-}
-
-/* Become the owner; else the exit status says what came between. */
-static bool take(struct daemon *d)
-{
-	enum owner_outcome outcome = OWNER_FAILED;
-	struct election_error why;
-	int64_t wait_ms;
-
-	d->data_dir = datadir_resolve(d->config->data_dir, true, &why);
-	if (d->data_dir)
-		outcome = owner_take(&d->owner, d->data_dir,
-				     d->config->ready_fd, &wait_ms, &why);
-	switch (outcome) {
-	case OWNER_WON:
-		return true;
-	case OWNER_LOST:
-		/* The starter heard it; the log is the owner's. */
-		if (d->config->ready_fd < 0)
-			say_lost(d->data_dir);
-		d->status = OWNER_EXIT_LOST;
-		return false;
-	case OWNER_RESTING:
-	case OWNER_FAILED:
-		break;
-	}
-	fprintf(stderr, "executord: error: %s\n", why.why);
-	d->status = OWNER_EXIT_FAILED;
-	return false;
-}
-
 int daemon_run(const struct config *config)
 {
 	struct daemon d = {.config = config, .started_ms = clock_now_ms()};
 	struct err e;
 
 	log_open(STDERR_FILENO, config->log_level);
-	if (!take(&d))
+	d.status = claim(config, &d.owner, &d.data_dir);
+	if (!d.owner)
 		goto out;
 	if (!start(&d, &e))
 		fail(&d, &e);
 	else if (d.state != DAEMON_STOPPED)
 		ev_run(d.loop, 0);
+	watchdog_stop();
 	hub_free(d.hub);
 	owner_unpublish(d.owner);
 	log_info("daemon", "ended with status %d", d.status);

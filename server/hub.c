@@ -154,6 +154,7 @@ void hub_load(struct hub *h, const struct admin_events *events,
 
 void hub_listen(struct hub *h, int fd)
 {
+	listener_free(h->listener);
 	h->listener =
 		listener_new(h->loop, fd, h->peers, h->config->connections);
 }
@@ -173,6 +174,23 @@ unsigned hub_in_flight(const struct hub *h)
 	return sessions_in_flight(h->sessions);
 }
 
+bool hub_is_used(const struct hub *h)
+{
+	return peers_count(h->peers) > 0 || sessions_count(h->sessions) > 0 ||
+	       sessions_in_flight(h->sessions) > 0;
+}
+
+void hub_take(struct hub *h)
+{
+	listener_take(h->listener);
+}
+
+void hub_shut(struct hub *h)
+{
+	listener_free(h->listener);
+	h->listener = NULL;
+}
+
 void hub_drain(struct hub *h)
 {
 	health_set_serving(h->health, false);
@@ -188,8 +206,7 @@ void hub_leave(struct hub *h)
 
 void hub_stop(struct hub *h, void (*done)(void *owner), void *owner)
 {
-	listener_free(h->listener);
-	h->listener = NULL;
+	hub_shut(h);
 	peers_free(h->peers);
 	h->peers = NULL;
 	router_stop(h->router, done, owner);

@@ -8,6 +8,7 @@
 #ifndef SERVER_HUB_H
 #define SERVER_HUB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +31,8 @@ const unsigned char *hub_instance(const struct hub *h); /* 16 bytes */
 void hub_load(struct hub *h, const struct admin_events *events,
 	      void (*done)(void *owner, const struct err *why), void *owner);
 
-/* Serve the listening socket fd, which is the hub's from now on. */
+/* Serve the listening socket fd, which is the hub's from now on; one that was
+ * served before is closed. */
 void hub_listen(struct hub *h, int fd);
 
 /* Connections, and calls in them. */
@@ -38,6 +40,13 @@ size_t hub_peers(const struct hub *h);
 size_t hub_streams(const struct hub *h);
 /* Requests for which some client waits. */
 unsigned hub_in_flight(const struct hub *h);
+/* Is somebody connected (who has said nothing yet, too), or expected back? */
+bool hub_is_used(const struct hub *h);
+
+/* Take in all who wait at the socket; and shut it: who still stands there is
+ * turned away before anybody has heard anything of him. */
+void hub_take(struct hub *h);
+void hub_shut(struct hub *h);
 
 /* The end, step by step: no new sessions; goodbye to the open ones; no more
  * connections, and every source ended in good order (done, once). */

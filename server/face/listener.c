@@ -13,7 +13,10 @@
 #include "proto/mem.h"
 #include "server/face/peer.h"
 
-enum { ACCEPT_PER_TURN = 64 };
+enum {
+	ACCEPT_PER_TURN = 64,
+	BACKLOG = 4096, /* no kernel's is longer unless it was told so */
+};
 
 static const double REST_S = 0.1;
 
@@ -151,6 +154,12 @@ struct listener *listener_new(struct ev_loop *loop, int fd, struct peers *peers,
 	l->readable.data = l;
 	ev_io_start(loop, &l->readable);
 	return l;
+}
+
+void listener_take(struct listener *l)
+{
+	for (int i = 0; i < BACKLOG && take(l); i++)
+		;
 }
 
 void listener_free(struct listener *l)

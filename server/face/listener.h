@@ -19,6 +19,9 @@ struct peers;
 struct listener *listener_new(struct ev_loop *loop, int fd, struct peers *peers,
 			      size_t most);
 
+/* Take all who wait now. */
+void listener_take(struct listener *l);
+
 /* Close the socket.  l may be NULL. */
 void listener_free(struct listener *l);
 

@@ -84,7 +84,7 @@ export const alive = pid => {
 // One adapter, spoken to in raw lines.
 export class Adapter {
 	constructor(hub, { env, args = [], cwd, command } = {}) {
-		this.child = spawn(command ?? path.join(bin, 'executor-mcp-adapter'), args, {
+		this.child = spawn(command ?? path.join(hub.bin, 'executor-mcp-adapter'), args, {
 			env: env ?? hub.env, cwd: cwd ?? hub.root,
 			stdio: ['pipe', 'pipe', 'pipe'],
 		});
@@ -182,6 +182,7 @@ export class Hub {
 				{ ASAN_OPTIONS: process.env.ASAN_OPTIONS } : {}),
 		};
 		this.adapters = [];
+		this.bin = bin;
 	}
 
 	adapter(options) {
@@ -192,7 +193,7 @@ export class Hub {
 
 	// Run the command line: {code, out, err}.
 	executor(...args) {
-		return this.run(path.join(bin, 'executor'), args);
+		return this.run(path.join(this.bin, 'executor'), args);
 	}
 
 	run(command, args, { env = this.env, cwd = this.root, input = '' } = {}) {
