@@ -1,7 +1,5 @@
 // Stock gRPC clients talk to the daemon as they would to any server.
 import crypto from 'node:crypto';
-import fs from 'node:fs';
-import path from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { assert, bounded, same, scenarios } from '../support/harness.mjs';
 import { load, serving } from '../support/health.mjs';
@@ -129,24 +127,5 @@ await scenarios({
 		none.close();
 		client.close();
 		assert(Health, 'health');
-	},
-
-	async the_programs_printed_in_the_protocol_document_run(hub) {
-		await hub.addEverything('ev');
-		await hub.ok('endpoint');
-		const text = fs.readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
-		const blocks = [...text.matchAll(/^```(python|js)\n(.*?)^```/gms)];
-		assert(blocks.some(b => b[1] === 'python') && blocks.some(b => b[1] === 'js'), 'docs/protocol.md has both');
-		const repository = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../..');
-		for (const [, language, body] of blocks) {
-			// Node resolves packages from the file's own directory.
-			const file = language === 'js' ?
-				path.join(repository, 'tests', `.printed-${process.pid}.mjs`) : path.join(hub.root, 'printed.py');
-			fs.writeFileSync(file, body);
-			const r = await hub.run(language === 'js' ? process.execPath : '/usr/bin/python3', [file], { cwd: repository });
-			if (language === 'js')
-				fs.unlinkSync(file);
-			assert(r.code === 0 && r.out.includes('Echo: '), `${language}: ${r.code}\n${r.out}${r.err}`);
-		}
 	},
 });
