@@ -22,14 +22,15 @@ void grpc_reader_init(struct grpc_reader *r, size_t limit_bytes)
  * Message, where Compressed-Flag is 0 / 1 as 1 byte unsigned integer and
  * Message-Length is encoded as 4 byte unsigned integer (big endian).
  */
-static bool check_prefix(const struct grpc_reader *r, const char *bytes,
-			 size_t *len, struct err *e)
+static bool check_prefix(struct grpc_reader *r, const char *bytes, size_t *len,
+			 struct err *e)
 {
 	const unsigned char *b = (const unsigned char *)bytes;
 
-	/* Compression: If the Compressed-Flag is set, Message-Encoding must
-	 * be; we take no encoding. */
-	if (b[0] == 1)
+	r->compressed = b[0] == 1;
+	/* "If the Message-Encoding header is omitted then the Compressed-Flag
+	 * must be set to 0." */
+	if (b[0] == 1 && !r->encoding)
 		return err_set(e, ERR_PROTOCOL,
 			       "a compressed message without an encoding");
 	if (b[0] > 1)
@@ -93,22 +94,27 @@ bool grpc_reader_feed(struct grpc_reader *r, struct slice bytes,
 	while (rest.len > 0) {
 		/* A message that lies here whole is handed up as it lies. */
 		if (r->torn.len > 0 || rest.len < GRPC_PREFIX_BYTES) {
-			if (!read_torn(r, &rest, events, owner, e))
+			if (!read_torn(r, &rest, events, owner, e)) {
+				r->left_bytes = rest.len;
 				return false;
+			}
 			continue;
 		}
 		if (!check_prefix(r, rest.ptr, &len, e))
 			return false;
 		if (rest.len - GRPC_PREFIX_BYTES < len) {
 			buf_append_slice(&r->torn, rest);
-			return true;
+			break;
 		}
 		rest = (struct slice){rest.ptr + GRPC_PREFIX_BYTES,
 				      rest.len - GRPC_PREFIX_BYTES};
-		if (!hand_up((struct slice){rest.ptr, len}, events, owner, e))
-			return false;
+		struct slice message = {rest.ptr, len};
 		rest = (struct slice){rest.ptr + len, rest.len - len};
+		r->left_bytes = rest.len;
+		if (!hand_up(message, events, owner, e))
+			return false;
 	}
+	r->left_bytes = 0;
 	return true;
 }
 

@@ -20,13 +20,19 @@ enum { GRPC_PREFIX_BYTES = 5 };
  * mean nothing. */
 struct grpc_reader {
 	struct buf torn;
-	size_t limit_bytes; /* of one message */
+	size_t limit_bytes; /* of one message, as it lies on the wire */
 	/* Memory kept between messages. */
 	size_t keep_bytes;
+	/* An encoding was agreed on, so that a message may be compressed. */
+	bool encoding;
+	bool compressed; /* the message handed up is */
+	/* Of the bytes fed last: not looked at, as the event said stop. */
+	size_t left_bytes;
 };
 
 struct grpc_reader_events {
-	/* One message, the owner's until it returns.  Returns false to stop. */
+	/* One message, the owner's until it returns.  Returns false to stop:
+	 * what is left of the bytes may be fed again. */
 	bool (*message)(void *owner, struct slice message);
 };
 
@@ -34,7 +40,8 @@ void grpc_reader_init(struct grpc_reader *r, size_t limit_bytes);
 
 /* Feed the bytes of a DATA frame.  A length over the limit is refused on its
  * prefix, before anything is kept for it (ERR_TOO_LARGE); a compressed flag
- * without an encoding is ERR_PROTOCOL.  False, with e->reason ERR_NONE, when
+ * without an encoding is ERR_PROTOCOL, and r->compressed tells that it was
+ * that.  False, with e->reason ERR_NONE, when
  * the event said stop. */
 bool grpc_reader_feed(struct grpc_reader *r, struct slice bytes,
 		      const struct grpc_reader_events *events, void *owner,
@@ -45,7 +52,8 @@ bool grpc_reader_end(const struct grpc_reader *r, struct err *e);
 
 void grpc_reader_finish(struct grpc_reader *r);
 
-/* Write the prefix of an uncompressed message of len bytes. */
+/* Write the prefix of an uncompressed message of len bytes; to[0] is the
+ * compressed flag. */
 void grpc_prefix(unsigned char to[GRPC_PREFIX_BYTES], uint32_t len);
 
 /* grpc-timeout: 1 to 8 digits and one of H M S m u n, in nanoseconds,

@@ -184,6 +184,11 @@ void h2_end(struct h2_stream *s);
 void h2_finish(struct h2_stream *s, const struct h2_header *trailers,
 	       size_t count);
 
+/* The same, but what is queued is dropped, and no window is waited for: for a
+ * response that nobody wants any more. */
+void h2_finish_now(struct h2_stream *s, const struct h2_header *trailers,
+		   size_t count);
+
 /* Drop what is queued and reset.  .closed follows. */
 void h2_reset(struct h2_stream *s, enum h2_error error);
 

@@ -111,6 +111,12 @@ static ssize_t on_frame_wanted(nghttp2_session *session, int32_t id,
 	struct h2_stream *s = source->ptr;
 
 	(void)user;
+	/* The trailers are on their way already. */
+	if (s->sent_all) {
+		*flags |=
+			NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		return 0;
+	}
 	if (len > s->queue.len)
 		len = s->queue.len;
 	if (len > 0)
@@ -358,6 +364,24 @@ void h2_finish(struct h2_stream *s, const struct h2_header *trailers,
 	s->responded = true;
 	nghttp2_nv *nv = nv_of(trailers, count);
 	nghttp2_submit_response(s->h2->session, s->id, nv, count, NULL);
+	free(nv);
+	h2_wake(s->h2);
+}
+
+void h2_finish_now(struct h2_stream *s, const struct h2_header *trailers,
+		   size_t count)
+{
+	buf_finish(&s->queue);
+	if (!s->responded || s->resetting) {
+		h2_finish(s, trailers, count);
+		return;
+	}
+	assert(s->h2->server && !s->finishing);
+	s->finishing = true;
+	s->sent_all = true;
+	nghttp2_nv *nv = nv_of(trailers, count);
+	/* Headers overtake DATA, and no DATA follows the end of a stream. */
+	nghttp2_submit_trailer(s->h2->session, s->id, nv, count);
 	free(nv);
 	h2_wake(s->h2);
 }

@@ -1,28 +1,22 @@
-#include "server/face/call.h"
+#include "server/face/call_internal.h"
 
 #include <assert.h>
-#include <ev.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/err.h"
-#include "proto/grpc.h"
 #include "proto/h2.h"
 #include "proto/log.h"
 #include "proto/mem.h"
-#include "proto/protobuf.h"
 #include "server/face/head.h"
 #include "server/face/service.h"
+#include "server/face/status.h"
 
-enum call_state {
-	CALL_READING,
-	CALL_WORKING,
-	CALL_STREAMING,
-	CALL_SETTLED,
-	CALL_CLOSED,
+enum {
+	PATH_SHOWN = 128, /* bytes of a path in the log */
+	/* How long the client of a settled call may take none of what is
+	 * queued for it. */
+	LINGER_S = 60,
 };
-
-enum { PATH_SHOWN = 128 }; /* bytes of a path in the log */
 
 /* What a handler must return.  Defined here only, so that nobody else can make
  * one. */
@@ -32,26 +26,6 @@ struct fate {
 
 static struct fate settled = {"settled"};
 static struct fate pending = {"pending"};
-
-/* Owned by its h2_stream: freed when that is closed. */
-struct call {
-	struct ev_loop *loop;
-	struct h2_stream *stream;
-	const struct method *method; /* a row of service, or NULL */
-	const struct service *service;
-	enum call_state state;
-	uint64_t number;
-	bool responded; /* the response headers have left */
-	bool encoded;	/* in an encoding that we do not have */
-	ev_timer deadline;
-
-	struct grpc_reader reader; /* unary: while READING */
-	struct buf request;
-	unsigned requests;
-
-	const struct call_events *events; /* while somebody works on it */
-	void *owner;
-};
 
 static const char *const state_name[] = {
 	[CALL_READING] = "reading",	[CALL_WORKING] = "working",
@@ -63,7 +37,8 @@ static const char *const state_name[] = {
 static const unsigned may_follow[] = {
 	[CALL_READING] = 1u << CALL_WORKING | 1u << CALL_STREAMING |
 			 1u << CALL_SETTLED | 1u << CALL_CLOSED,
-	[CALL_WORKING] = 1u << CALL_SETTLED | 1u << CALL_CLOSED,
+	[CALL_WORKING] =
+		1u << CALL_STREAMING | 1u << CALL_SETTLED | 1u << CALL_CLOSED,
 	[CALL_STREAMING] = 1u << CALL_SETTLED | 1u << CALL_CLOSED,
 	[CALL_SETTLED] = 1u << CALL_CLOSED,
 	[CALL_CLOSED] = 0,
@@ -78,154 +53,88 @@ static void advance(struct call *c, enum call_state next)
 	c->state = next;
 }
 
-static struct h2_header header(const char *name, const char *value)
+bool call_takes_one(const struct call *c)
 {
-	return (struct h2_header){slice_of(name), slice_of(value)};
+	return c->method->unary || c->method->server_stream;
 }
 
-/* gRPC over HTTP/2, Responses: "Response-Headers -> HTTP-Status
- * [Message-Encoding] [Message-Accept-Encoding] Content-Type *Custom-Metadata".
- * The same stand at the head of a Trailers-Only. */
-static size_t response_headers(struct h2_header list[3], const char *http)
-{
-	list[0] = header(":status", http);
-	list[1] = header("content-type", "application/grpc");
-	list[2] = header("grpc-accept-encoding", "identity");
-	return 3;
-}
-
-static void respond(struct call *c)
-{
-	struct h2_header list[3];
-
-	assert(!c->responded);
-	c->responded = true;
-	h2_respond(c->stream, list, response_headers(list, "200"));
-}
+/* --- the end -------------------------------------------------------------- */
 
 /* Whoever worked on it hears nothing more, and the clock stops. */
 static void release(struct call *c)
 {
-	ev_timer_stop(c->loop, &c->deadline);
+	ev_timer_stop(c->loop, &c->timer);
 	c->events = NULL;
 	c->owner = NULL;
-	grpc_reader_finish(&c->reader);
-	buf_finish(&c->request);
+	call_message_release(c);
+	metadata_finish(&c->metadata);
 }
 
-/* The end of every call: "Trailers -> Status [Status-Message]
- * *Custom-Metadata".  text may be NULL.  c may be gone afterwards. */
+/* The end of every call is on its way; but nothing waits for ever. */
+static void linger(struct call *c)
+{
+	c->lingered_bytes = h2_queued(c->stream);
+	ev_timer_set(&c->timer, LINGER_S, 0.);
+	ev_timer_start(c->loop, &c->timer);
+}
+
 static void settle(struct call *c, const char *http, enum grpc_code code,
-		   const char *text)
+		   const char *text, struct slice details)
 {
-	struct h2_header list[5];
-	struct buf message = {0};
-	char number[12];
-	size_t count = 0;
-
 	advance(c, CALL_SETTLED);
 	release(c);
-	if (!c->responded)
-		count = response_headers(list, http);
-	snprintf(number, sizeof(number), "%d", (int)code);
-	list[count++] = header("grpc-status", number);
-	if (text) {
-		grpc_message_encode(&message, text);
-		list[count++] = (struct h2_header){slice_of("grpc-message"),
-						   buf_slice(&message)};
-	}
-	h2_finish(c->stream, list, count);
-	buf_finish(&message);
+	call_trail(c, http, code, text, details);
+	linger(c);
 }
 
-/* Not gRPC at all: a plain HTTP response with a text for people. */
-static void refuse_content_type(struct call *c, const struct err *why)
+static void log_failure(const struct call *c, const char *source,
+			const struct err *why)
 {
-	struct h2_header list[] = {
-		header(":status", "415"),
-		header("content-type", "text/plain; charset=utf-8"),
-	};
-
-	advance(c, CALL_SETTLED);
-	release(c);
-	h2_respond(c->stream, list, sizeof(list) / sizeof(list[0]));
-	buf_printf(h2_output(c->stream), "%s\n", why->text);
-	h2_send(c->stream);
-	h2_finish(c->stream, NULL, 0);
-}
-
-static void log_failure(const struct call *c, const struct err *why)
-{
-	log_info("call", "n=%llu %s/%s reason=%s %s",
+	log_info("call", "n=%llu %s/%s reason=%s%s%s %s",
 		 (unsigned long long)c->number,
 		 c->service ? c->service->name : "?",
 		 c->method ? c->method->name : "?", err_name(why->reason),
-		 why->text);
+		 source ? " source=" : "", source ? source : "", why->text);
 }
 
-/* --- the request of a unary call ------------------------------------------ */
-
-static bool on_message(void *owner, struct slice message)
+static void fail(struct call *c, const char *http, const char *source,
+		 const struct err *why)
 {
-	struct call *c = owner;
+	enum grpc_code code = err_grpc(why->reason);
+	struct buf details = {0};
 
-	/* Kept until the client's side ends: a second one may follow. */
-	if (c->requests++ > 0)
-		return false;
-	buf_append_slice(&c->request, message);
-	return true;
+	assert(code != GRPC_OK);
+	log_failure(c, source, why);
+	status_pack(&details, why, source);
+	settle(c, http, code, why->text, buf_slice(&details));
+	buf_finish(&details);
 }
 
-static const struct grpc_reader_events reader_events = {
-	.message = on_message,
-};
-
-static void read_request(struct call *c, struct slice bytes)
+/* Not gRPC at all. */
+static void refuse_content_type(struct call *c, const struct err *why)
 {
-	struct err e = {0};
-
-	if (grpc_reader_feed(&c->reader, bytes, &reader_events, c, &e))
-		return;
-	/* statuscodes.md: UNIMPLEMENTED for a request cardinality violation
-	 * and for an encoding that the server does not support. */
-	if (e.reason == ERR_NONE)
-		err_set(&e, ERR_UNIMPLEMENTED,
-			"one request was expected, and more came");
-	else if (c->encoded && e.reason == ERR_PROTOCOL)
-		err_set(&e, ERR_UNIMPLEMENTED,
-			"the request's grpc-encoding is not supported");
-	call_fail(c, &e);
+	log_failure(c, NULL, why);
+	advance(c, CALL_SETTLED);
+	release(c);
+	call_respond_plain(c, "415", why->text);
+	linger(c);
 }
 
-/* The handler runs.  It may settle the call, so c is not used after it. */
-static void work(struct call *c)
+/* Tell whoever works on it that it is not wanted any more. */
+static void abandon(struct call *c)
 {
-	struct buf request = {0};
+	const struct call_events *events = c->events;
+	void *worker = c->owner;
 
-	advance(c, CALL_WORKING);
-	buf_move(&request, &c->request);
-	grpc_reader_finish(&c->reader);
-	struct fate *fate =
-		c->method->unary(c->service->object, c, buf_slice(&request));
-	assert(fate == &settled || fate == &pending);
-	buf_finish(&request);
+	release(c);
+	if (events)
+		events->closed(worker);
 }
 
-static void end_request(struct call *c)
+void call_break(struct call *c, const struct err *why)
 {
-	struct err e;
-
-	if (!grpc_reader_end(&c->reader, &e)) {
-		call_fail(c, &e);
-		return;
-	}
-	if (c->requests == 0) {
-		err_set(&e, ERR_UNIMPLEMENTED,
-			"one request was expected, and none came");
-		call_fail(c, &e);
-		return;
-	}
-	work(c);
+	abandon(c);
+	fail(c, "200", NULL, why);
 }
 
 /* --- events of the stream ------------------------------------------------- */
@@ -241,44 +150,28 @@ static void on_data(void *owner, struct slice bytes)
 {
 	struct call *c = owner;
 
-	if (c->state == CALL_STREAMING) {
+	if (c->state == CALL_STREAMING && c->method->raw)
 		c->events->data(c->owner, bytes);
-		return;
-	}
-	/* A message larger than the window could never complete otherwise; how
-	 * much is kept is bounded by the message limit. */
-	h2_consume(c->stream, bytes.len);
-	if (c->state == CALL_READING)
-		read_request(c, bytes);
+	else
+		call_message_data(c, bytes);
 }
 
 static void on_end(void *owner)
 {
 	struct call *c = owner;
 
-	if (c->state == CALL_STREAMING)
+	if (c->state == CALL_STREAMING && c->method->raw)
 		c->events->end(c->owner);
-	else if (c->state == CALL_READING)
-		end_request(c);
+	else
+		call_message_end(c);
 }
 
 static void on_drained(void *owner)
 {
 	struct call *c = owner;
 
-	if (c->state == CALL_STREAMING)
+	if (c->state == CALL_STREAMING && c->events->drained)
 		c->events->drained(c->owner);
-}
-
-/* Tell whoever works on it that it is not wanted any more. */
-static void abandon(struct call *c)
-{
-	const struct call_events *events = c->events;
-	void *worker = c->owner;
-
-	release(c);
-	if (events)
-		events->closed(worker);
 }
 
 static void on_closed(void *owner, uint32_t h2_error)
@@ -288,6 +181,9 @@ static void on_closed(void *owner, uint32_t h2_error)
 	(void)h2_error;
 	advance(c, CALL_CLOSED);
 	abandon(c);
+	metadata_finish(&c->initial);
+	metadata_finish(&c->trailing);
+	c->services->open--;
 	free(c);
 }
 
@@ -299,32 +195,71 @@ static const struct h2_stream_events stream_events = {
 	.closed = on_closed,
 };
 
-/* --- the beginning -------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------- */
 
 static void expire(struct call *c)
 {
 	struct err e;
 
-	abandon(c);
+	/* A client that does not read must not keep its call open beyond this;
+	 * nobody wants what is queued. */
+	c->expired = true;
 	err_set(&e, ERR_DEADLINE, "the call's deadline has passed");
-	call_fail(c, &e);
+	call_break(c, &e);
 }
 
-static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
+	struct call *c = w->data;
+
 	(void)loop;
 	(void)revents;
-	expire(w->data);
+	if (c->state != CALL_SETTLED)
+		expire(c);
+	else if (h2_queued(c->stream) < c->lingered_bytes)
+		linger(c);
+	else
+		h2_reset(c->stream, H2_CANCEL);
 }
 
 static void keep_deadline(struct call *c, int64_t timeout_ns)
 {
-	ev_timer_set(&c->deadline, (double)timeout_ns / 1e9, 0.);
-	ev_timer_start(c->loop, &c->deadline);
+	ev_timer_set(&c->timer, (double)timeout_ns / 1e9, 0.);
+	ev_timer_start(c->loop, &c->timer);
 }
 
-/* The headers are good: begin.  c may be gone afterwards. */
-static void begin(struct call *c, const struct head *head)
+/* --- the beginning -------------------------------------------------------- */
+
+void call_work(struct call *c)
+{
+	const struct method *m = c->method;
+	struct buf request = {0};
+
+	advance(c, CALL_WORKING);
+	buf_move(&request, &c->request);
+	call_message_release(c);
+	struct fate *fate = (m->unary ? m->unary : m->server_stream)(
+		c->service->object, c, buf_slice(&request));
+	assert(fate == &settled || fate == &pending);
+	buf_finish(&request);
+}
+
+/* Messages come one by one: the handler runs before the first. */
+static void open_stream(struct call *c)
+{
+	const struct method *m = c->method;
+	struct fate *(*open)(void *, struct call *) =
+		m->raw	  ? m->raw
+		: m->bidi ? m->bidi
+			  : m->client_stream;
+	struct fate *fate = open(c->service->object, c);
+
+	assert(fate == &settled || fate == &pending);
+}
+
+/* The headers are good: begin. */
+static void begin(struct call *c, const struct head *head,
+		  const struct h2_headers *headers)
 {
 	struct err e;
 
@@ -333,7 +268,7 @@ static void begin(struct call *c, const struct head *head)
 			head->path.len < PATH_SHOWN ? (int)head->path.len
 						    : PATH_SHOWN,
 			head->path.ptr ? head->path.ptr : "");
-		call_fail(c, &e);
+		fail(c, "200", NULL, &e);
 		return;
 	}
 	if (head->has_timeout && head->timeout_ns <= 0) {
@@ -343,12 +278,10 @@ static void begin(struct call *c, const struct head *head)
 	if (head->has_timeout)
 		keep_deadline(c, head->timeout_ns);
 	c->encoded = head->encoded;
-	if (c->method->unary) {
-		grpc_reader_init(&c->reader, c->service->limit_bytes);
-		return;
-	}
-	struct fate *fate = c->method->bidi(c->service->object, c);
-	assert(fate == &settled || fate == &pending);
+	metadata_take(&c->metadata, headers);
+	call_message_init(c);
+	if (!call_takes_one(c))
+		open_stream(c);
 }
 
 void call_open(struct ev_loop *loop, struct services *services,
@@ -359,50 +292,67 @@ void call_open(struct ev_loop *loop, struct services *services,
 	struct err e;
 
 	c->loop = loop;
+	c->services = services;
 	c->stream = s;
 	c->number = ++services->calls;
-	ev_init(&c->deadline, on_deadline);
-	c->deadline.data = c;
+	services->open++;
+	ev_init(&c->timer, on_timer);
+	c->timer.data = c;
 	h2_stream_listen(s, &stream_events, c);
 	if (head_read(&head, headers, &e)) {
 		c->method = services_find(services, head.path, &c->service);
-		begin(c, &head);
-		return;
-	}
-	log_failure(c, &e);
-	if (head.http == 415)
+		begin(c, &head, headers);
+	} else if (head.http == 415) {
 		refuse_content_type(c, &e);
-	else
-		settle(c, head.http == 405 ? "405" : "200", err_grpc(e.reason),
-		       e.text);
+	} else {
+		fail(c, head.http == 405 ? "405" : "200", NULL, &e);
+	}
 }
 
 /* --- fates ---------------------------------------------------------------- */
 
 struct fate *call_reply(struct call *c, const ProtobufCMessage *m)
 {
-	assert(c->state == CALL_WORKING);
-	respond(c);
-	protobuf_pack_framed(h2_output(c->stream), m);
-	h2_send(c->stream);
-	settle(c, "200", GRPC_OK, NULL);
+	assert(c->method->unary ? c->state == CALL_WORKING
+				: c->method->client_stream &&
+					  c->state == CALL_STREAMING);
+	if (!c->responded)
+		call_respond(c);
+	call_put(c, m);
+	settle(c, "200", GRPC_OK, NULL, (struct slice){NULL, 0});
+	return &settled;
+}
+
+struct fate *call_end(struct call *c)
+{
+	assert(c->state == CALL_STREAMING && !c->method->client_stream);
+	settle(c, "200", GRPC_OK, NULL, (struct slice){NULL, 0});
 	return &settled;
 }
 
 struct fate *call_fail(struct call *c, const struct err *why)
 {
-	enum grpc_code code = err_grpc(why->reason);
+	fail(c, "200", NULL, why);
+	return &settled;
+}
 
-	assert(code != GRPC_OK);
-	log_failure(c, why);
-	settle(c, "200", code, why->text);
+struct fate *call_fail_source(struct call *c, const char *source,
+			      const struct err *why)
+{
+	fail(c, "200", source, why);
+	return &settled;
+}
+
+struct fate *call_status(struct call *c, enum grpc_code code, const char *text)
+{
+	settle(c, "200", code, text, (struct slice){NULL, 0});
 	return &settled;
 }
 
 struct fate *call_later(struct call *c, const struct call_events *events,
 			void *owner)
 {
-	assert(c->state == CALL_WORKING && !c->events);
+	assert(c->state == CALL_WORKING && c->method->unary && !c->events);
 	c->events = events;
 	c->owner = owner;
 	return &pending;
@@ -411,19 +361,45 @@ struct fate *call_later(struct call *c, const struct call_events *events,
 struct fate *call_stream(struct call *c, const struct call_events *events,
 			 void *owner)
 {
+	assert(!c->method->unary);
 	advance(c, CALL_STREAMING);
 	c->events = events;
 	c->owner = owner;
 	/* At once: some clients wait for them before they send anything. */
-	respond(c);
+	call_respond(c);
 	return &pending;
 }
 
-struct fate *call_end(struct call *c)
+/* --- what is said beside the messages --- */
+
+const struct metadata *call_metadata(const struct call *c)
 {
-	assert(c->state == CALL_STREAMING);
-	settle(c, "200", GRPC_OK, NULL);
-	return &settled;
+	return &c->metadata;
+}
+
+void call_initial(struct call *c, const char *name, struct slice value)
+{
+	assert(!c->responded && c->state != CALL_SETTLED);
+	metadata_put(&c->initial, name, value);
+}
+
+void call_trailing(struct call *c, const char *name, struct slice value)
+{
+	assert(c->state != CALL_SETTLED);
+	metadata_put(&c->trailing, name, value);
+}
+
+int64_t call_time_left_ms(const struct call *c)
+{
+	/* libev counts from where its loop began to work. */
+	struct call *mine = (struct call *)(uintptr_t)c;
+
+	if (c->state == CALL_SETTLED || !ev_is_active(&c->timer))
+		return -1;
+	double left = ev_timer_remaining(c->loop, &mine->timer);
+	return left < 0				? 0
+	       : left * 1e3 > (double)INT32_MAX ? INT32_MAX
+						: (int64_t)(left * 1e3) + 1;
 }
 
 struct h2_stream *call_h2(const struct call *c)

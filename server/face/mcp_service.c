@@ -103,7 +103,7 @@ static struct fate *on_session(void *service, struct call *c)
 }
 
 static const struct method methods[] = {
-	{.name = "Session", .bidi = on_session},
+	{.name = "Session", .raw = on_session},
 	{.name = "Call", .unary = on_call},
 };
 

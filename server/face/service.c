@@ -12,12 +12,20 @@ static const struct service *find_service(const struct services *all,
 	return NULL;
 }
 
+/* Is it of exactly one kind? */
+static bool has_kind(const struct method *m)
+{
+	return !!m->unary + !!m->server_stream + !!m->client_stream +
+		       !!m->bidi + !!m->raw ==
+	       1;
+}
+
 void services_add(struct services *all, const struct service *s)
 {
 	assert(all->count < SERVICES_MAX);
 	assert(!find_service(all, slice_of(s->name)));
 	for (size_t i = 0; i < s->method_count; i++)
-		assert(!s->methods[i].unary != !s->methods[i].bidi);
+		assert(has_kind(&s->methods[i]));
 	all->list[all->count++] = *s;
 }
 

@@ -43,6 +43,8 @@ struct rpc_ask {
 	const char *encoding;
 	const char *te;
 	size_t ballast_bytes; /* of one more header */
+	const struct h2_header *more;
+	size_t more_count;
 };
 
 struct rpc {
@@ -53,6 +55,8 @@ struct rpc {
 	bool end;
 	bool closed;
 	uint32_t h2_error;
+	/* What comes is counted, but the window stays shut. */
+	bool unread;
 };
 
 /* --- events --------------------------------------------------------------- */
@@ -75,7 +79,8 @@ static inline void rpc_on_data(void *owner, struct slice bytes)
 	struct rpc *r = owner;
 
 	buf_append_slice(&r->body, bytes);
-	h2_consume(r->stream, bytes.len);
+	if (!r->unread)
+		h2_consume(r->stream, bytes.len);
 }
 
 static inline void rpc_on_end(void *owner)
@@ -153,7 +158,7 @@ static inline void rpc_ask(struct rpc_client *c, struct rpc *r,
 			   const struct rpc_ask *ask)
 {
 	char *ballast = calloc(1, ask->ballast_bytes + 1);
-	struct h2_header list[10];
+	struct h2_header list[32];
 	size_t count = 0;
 	struct err e;
 
@@ -169,6 +174,8 @@ static inline void rpc_ask(struct rpc_client *c, struct rpc *r,
 	rpc_add(list, &count, "grpc-encoding", ask->encoding);
 	if (ask->ballast_bytes > 0)
 		rpc_add(list, &count, "ballast", ballast);
+	for (size_t i = 0; i < ask->more_count; i++)
+		list[count++] = ask->more[i];
 	r->stream = h2_request(c->h2, list, count, &rpc_stream_events, r, &e);
 	free(ballast);
 	assert_non_null(r->stream);

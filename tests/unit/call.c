@@ -112,8 +112,8 @@ static struct fate *refuse_stream(void *service, struct call *c)
 static const struct method methods[] = {
 	{.name = "Later", .unary = later},
 	{.name = "Refuse", .unary = refuse},
-	{.name = "Echo", .bidi = echo},
-	{.name = "RefuseStream", .bidi = refuse_stream},
+	{.name = "Echo", .raw = echo},
+	{.name = "RefuseStream", .raw = refuse_stream},
 };
 
 /* --- the world ------------------------------------------------------------ */
