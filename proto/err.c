@@ -32,6 +32,8 @@ static const struct {
 				  "invalid_argument"},
 	[ERR_NOT_FOUND] = {GRPC_NOT_FOUND, -32603, "not_found"},
 	[ERR_ALREADY_EXISTS] = {GRPC_ALREADY_EXISTS, -32603, "already_exists"},
+	[ERR_UNAUTHENTICATED] = {GRPC_UNAUTHENTICATED, -32603,
+				 "unauthenticated"},
 	[ERR_PERMISSION] = {GRPC_PERMISSION_DENIED, -32603,
 			    "permission_denied"},
 	[ERR_MISMATCH] = {GRPC_FAILED_PRECONDITION, -32603, "mismatch"},

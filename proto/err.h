@@ -49,6 +49,7 @@ enum reason {
 	ERR_INVALID_ARGUMENT, /* a bad value in a gRPC request or an option */
 	ERR_NOT_FOUND,
 	ERR_ALREADY_EXISTS,
+	ERR_UNAUTHENTICATED, /* no token, or another one */
 	ERR_PERMISSION,
 	ERR_MISMATCH, /* another protocol range, epoch or instance */
 	/* What was asked for cannot be done now. */

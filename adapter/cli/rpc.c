@@ -61,7 +61,7 @@ static enum reason reason_of(enum grpc_code code)
 		[GRPC_INTERNAL] = ERR_INTERNAL,
 		[GRPC_UNAVAILABLE] = ERR_LOST,
 		[GRPC_DATA_LOSS] = ERR_STORE,
-		[GRPC_UNAUTHENTICATED] = ERR_PERMISSION,
+		[GRPC_UNAUTHENTICATED] = ERR_UNAUTHENTICATED,
 	};
 
 	return reasons[code];
