@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@ static const double REST_S = 0.1;
 struct listener {
 	struct ev_loop *loop;
 	int fd;
+	bool local; /* a unix socket */
 	struct peers *peers;
 	size_t most;
 	bool full; /* said so already */
@@ -57,9 +60,18 @@ static bool peer_uid(int fd, uid_t *uid)
 #endif
 }
 
-static bool may_enter(struct listener *l, int fd)
+static bool is_unix(int fd)
 {
-	uid_t uid;
+	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(name);
+
+	return getsockname(fd, (struct sockaddr *)&name, &len) == 0 &&
+	       name.ss_family == AF_UNIX;
+}
+
+static bool is_our_uid(int fd)
+{
+	uid_t uid = (uid_t)-1;
 
 	if (!peer_uid(fd, &uid)) {
 		log_odd("listener", "a peer was refused: %s", strerror(errno));
@@ -70,6 +82,13 @@ static bool may_enter(struct listener *l, int fd)
 			(unsigned long)uid);
 		return false;
 	}
+	return true;
+}
+
+static bool may_enter(struct listener *l, int fd)
+{
+	if (l->local && !is_our_uid(fd))
+		return false;
 	if (peers_count(l->peers) >= l->most) {
 		if (!l->full)
 			log_odd("listener",
@@ -99,16 +118,29 @@ static void rest(struct listener *l, int error)
 	ev_timer_start(l->loop, &l->rest);
 }
 
+/* What is written is whole messages: none must wait until the last one was
+ * acknowledged. */
+static void hurry(int fd)
+{
+	const int on = 1;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
+		log_odd("listener", "TCP_NODELAY: %s", strerror(errno));
+}
+
 /* Take one; false when there is none to take now. */
 static bool take(struct listener *l)
 {
 	int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd >= 0 && may_enter(l, fd)) {
+		if (!l->local)
+			hurry(fd);
+		peers_add(l->peers, fd);
+		return true;
+	}
 	if (fd >= 0) {
-		if (may_enter(l, fd))
-			peers_add(l->peers, fd);
-		else
-			close(fd);
+		close(fd);
 		return true;
 	}
 	if (errno == EINTR || errno == ECONNABORTED)
@@ -144,6 +176,7 @@ struct listener *listener_new(struct ev_loop *loop, int fd, struct peers *peers,
 
 	l->loop = loop;
 	l->fd = fd;
+	l->local = is_unix(fd);
 	l->peers = peers;
 	l->most = most;
 	l->reserve_fd = open_reserve();

@@ -1,9 +1,10 @@
 /*
- * listener: takes connections from a listening unix socket.
+ * listener: takes connections from a listening socket.
  *
- * Only a peer whose uid is ours is let in: the kernel says who it is.  Runs
- * out of descriptors without spinning: then it rests for a moment.  Owned by
- * the daemon.
+ * At a unix socket only a peer whose uid is ours is let in: the kernel says
+ * who it is.  At a TCP port everybody is, and each call must show who it is
+ * (door.h).  Runs out of descriptors without spinning: then it rests for a
+ * moment.  Owned by the hub.
  */
 #ifndef SERVER_FACE_LISTENER_H
 #define SERVER_FACE_LISTENER_H

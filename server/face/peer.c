@@ -9,11 +9,14 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "server/face/call.h"
+#include "server/face/door.h"
 
 struct peers {
 	struct ev_loop *loop;
 	struct services *services;
 	struct h2_limits limits;
+	const struct door *door; /* NULL: whoever is connected may call */
+	double patience_s;
 	struct list list; /* of struct peer */
 	size_t count;
 	uint64_t next;
@@ -23,6 +26,8 @@ struct peers {
 /* Owned by peers, in its list. */
 struct peer {
 	struct peers *all;
+	ev_timer patience; /* until the first call that may enter */
+	bool refused;	   /* said so already */
 	struct list link;
 	struct h2 *h2;
 	uint64_t number;
@@ -34,6 +39,7 @@ static void forget(struct peer *p)
 
 	list_remove(&p->link);
 	all->count--;
+	ev_timer_stop(all->loop, &p->patience);
 	h2_free(p->h2);
 	free(p);
 	/* After a crowd the heap is mostly holes; each of many that leave pays
@@ -53,6 +59,44 @@ static void peer_on_stream(void *owner, struct h2_stream *s,
 	call_open(p->all->loop, p->all->services, s, headers);
 }
 
+static void refuse(struct peer *p, struct h2_stream *s, const struct err *why)
+{
+	/* Once for each connection: the log is no place for a peer to fill. */
+	if (!p->refused)
+		log_odd("peer", "n=%llu refused reason=%s %s",
+			(unsigned long long)p->number, err_name(why->reason),
+			why->text);
+	p->refused = true;
+	door_refuse(s, why);
+}
+
+/* The same, and it may not be let in. */
+static void peer_on_request(void *owner, struct h2_stream *s,
+			    const struct h2_headers *headers)
+{
+	struct peer *p = owner;
+	const struct peers *all = p->all;
+	struct err e;
+
+	if (all->door && !door_admit(all->door, all->services, headers, &e)) {
+		refuse(p, s, &e);
+		return;
+	}
+	ev_timer_stop(all->loop, &p->patience);
+	peer_on_stream(owner, s, headers);
+}
+
+static void on_impatient(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct peer *p = w->data;
+
+	(void)loop;
+	(void)revents;
+	log_info("peer", "n=%llu brought no token, and is closed",
+		 (unsigned long long)p->number);
+	h2_drain(p->h2);
+}
+
 static void peer_on_down(void *owner, const struct err *why)
 {
 	struct peer *p = owner;
@@ -68,7 +112,7 @@ static void peer_on_down(void *owner, const struct err *why)
 }
 
 static const struct h2_events events = {
-	.request = peer_on_stream,
+	.request = peer_on_request,
 	.down = peer_on_down,
 };
 
@@ -84,6 +128,12 @@ struct peers *peers_new(struct ev_loop *loop, struct services *services,
 	return all;
 }
 
+void peers_guard(struct peers *all, const struct door *door, double patience_s)
+{
+	all->door = door;
+	all->patience_s = patience_s;
+}
+
 void peers_add(struct peers *all, int fd)
 {
 	struct peer *p = mem_zalloc(sizeof(*p));
@@ -94,6 +144,10 @@ void peers_add(struct peers *all, int fd)
 	all->count++;
 	log_debug("peer", "n=%llu connected", (unsigned long long)p->number);
 	p->h2 = h2_new_server(all->loop, fd, &all->limits, &events, p);
+	ev_timer_init(&p->patience, on_impatient, all->patience_s, 0.);
+	p->patience.data = p;
+	if (all->door)
+		ev_timer_start(all->loop, &p->patience);
 }
 
 size_t peers_count(const struct peers *all)
@@ -121,11 +175,16 @@ void peers_drain(struct peers *all)
 	}
 }
 
+void peers_close(struct peers *all)
+{
+	while (!list_empty(&all->list))
+		forget(LIST_ITEM(list_pop(&all->list), struct peer, link));
+}
+
 void peers_free(struct peers *all)
 {
 	if (!all)
 		return;
-	while (!list_empty(&all->list))
-		forget(LIST_ITEM(list_pop(&all->list), struct peer, link));
+	peers_close(all);
 	free(all);
 }

@@ -43,6 +43,7 @@ struct service {
 	const struct method *methods;
 	size_t method_count;
 	size_t limit_bytes; /* of one request message, when decompressed too */
+	bool admin;	    /* on TCP only where the token grants it */
 	void *object;	    /* the first argument of its methods */
 };
 

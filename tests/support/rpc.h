@@ -34,7 +34,8 @@ struct rpc_client {
 	bool goaway;
 };
 
-/* What to ask; what is NULL is left out, but for the method: POST. */
+/* What to ask; what is NULL is left out, but for the method, POST, and the
+ * authority, localhost. */
 struct rpc_ask {
 	const char *method;
 	const char *path;
@@ -42,6 +43,9 @@ struct rpc_ask {
 	const char *timeout;
 	const char *encoding;
 	const char *te;
+	const char *authority;
+	const char *authorization;
+	const char *origin;
 	size_t ballast_bytes; /* of one more header */
 	const struct h2_header *more;
 	size_t more_count;
@@ -167,11 +171,14 @@ static inline void rpc_ask(struct rpc_client *c, struct rpc *r,
 	rpc_add(list, &count, ":method", ask->method ? ask->method : "POST");
 	rpc_add(list, &count, ":scheme", "http");
 	rpc_add(list, &count, ":path", ask->path);
-	rpc_add(list, &count, ":authority", "localhost");
+	rpc_add(list, &count, ":authority",
+		ask->authority ? ask->authority : "localhost");
 	rpc_add(list, &count, "te", ask->te);
 	rpc_add(list, &count, "grpc-timeout", ask->timeout);
 	rpc_add(list, &count, "content-type", ask->content_type);
 	rpc_add(list, &count, "grpc-encoding", ask->encoding);
+	rpc_add(list, &count, "authorization", ask->authorization);
+	rpc_add(list, &count, "origin", ask->origin);
 	if (ask->ballast_bytes > 0)
 		rpc_add(list, &count, "ballast", ballast);
 	for (size_t i = 0; i < ask->more_count; i++)
