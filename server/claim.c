@@ -2,13 +2,22 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "election/owner.h"
+#include "election/plat.h"
+#include "proto/clock.h"
+#include "proto/err.h"
+#include "proto/mem.h"
+#include "proto/token.h"
 #include "server/config.h"
+#include "server/face/port.h"
+
+enum { PAUSE_NS = 5 * 1000 * 1000 };
 
 /* Who is it, for a person who started a second one. */
-static void say_lost(const char *data_dir)
+static void say_lost(const char *data_dir, bool listen)
 {
 	struct election_error why;
 	struct manifest m;
@@ -24,33 +33,110 @@ static void say_lost(const char *data_dir)
 			"executord: another daemon owns %s, and is starting "
 			"or ending\n",
 			data_dir);
+	if (listen)
+		fputs("executord: it alone can serve a port for this "
+		      "directory; `executor daemon run --replace` takes its "
+		      "place\n",
+		      stderr);
 	if (dir_fd >= 0)
 		close(dir_fd);
 }
 
-int claim(const struct config *config, struct owner **o, char **data_dir)
+static bool token_usable(const char *data_dir, struct err *e)
 {
-	enum owner_outcome outcome = OWNER_FAILED;
+	struct bearer token;
+	bool ok = token_read(data_dir, &token, e) || e->reason == ERR_NOT_FOUND;
+
+	mem_wipe(&token, sizeof(token));
+	return ok;
+}
+
+static bool bind_port(const struct config *c, const char *data_dir,
+		      struct port **port, struct err *e)
+{
+	if (!c->listen.set)
+		return true;
+	*port = port_new(&c->listen, c->tcp_admin, e);
+	return *port && token_usable(data_dir, e);
+}
+
+/* Does somebody own it who may have the port, too? */
+static bool is_owned(const char *data_dir)
+{
+	struct election_error why;
+	int dir_fd = datadir_open(data_dir, false, &why);
+
+	if (dir_fd < 0)
+		return false;
+	pid_t holder = plat_lock_holder(dir_fd, "owner.lock");
+	close(dir_fd);
+	return holder != 0;
+}
+
+static enum owner_outcome take_now(const struct config *c, struct owner **o,
+				   const char *data_dir, struct port **port,
+				   struct err *e)
+{
 	struct election_error why;
 	int64_t wait_ms;
 
+	if (!bind_port(c, data_dir, port, e))
+		return is_owned(data_dir) ? OWNER_LOST : OWNER_FAILED;
+	enum owner_outcome outcome =
+		owner_take(o, data_dir, c->ready_fd, &wait_ms, &why);
+	if (outcome != OWNER_WON)
+		err_set(e, ERR_INTERNAL, "%s", why.why);
+	return outcome;
+}
+
+/* Try until the owner has ended, or time has.  Often: a daemon that drains
+ * has clients who want a successor, too. */
+static enum owner_outcome take(const struct config *c, struct owner **o,
+			       const char *data_dir, struct port **port,
+			       struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int64_t end = clock_now_ms() + c->wait_ms;
+
+	for (;;) {
+		enum owner_outcome outcome = take_now(c, o, data_dir, port, e);
+
+		/* A starter is told once, and does not wait. */
+		if (outcome != OWNER_LOST || c->ready_fd >= 0 ||
+		    clock_now_ms() >= end)
+			return outcome;
+		port_free(*port);
+		*port = NULL;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int claim(const struct config *config, struct owner **o, char **data_dir,
+	  struct port **port)
+{
+	enum owner_outcome outcome = OWNER_FAILED;
+	struct election_error why;
+	struct err e;
+
 	*o = NULL;
+	*port = NULL;
 	*data_dir = datadir_resolve(config->data_dir, true, &why);
 	if (*data_dir)
-		outcome = owner_take(o, *data_dir, config->ready_fd, &wait_ms,
-				     &why);
+		outcome = take(config, o, *data_dir, port, &e);
+	else
+		err_set(&e, ERR_INTERNAL, "%s", why.why);
 	switch (outcome) {
 	case OWNER_WON:
 		return 0;
 	case OWNER_LOST:
 		/* The starter heard it; the log is the owner's. */
 		if (config->ready_fd < 0)
-			say_lost(*data_dir);
+			say_lost(*data_dir, config->listen.set);
 		return OWNER_EXIT_LOST;
 	case OWNER_RESTING:
 	case OWNER_FAILED:
 		break;
 	}
-	fprintf(stderr, "executord: error: %s\n", why.why);
+	fprintf(stderr, "executord: error: %s\n", e.text);
 	return OWNER_EXIT_FAILED;
 }

@@ -1,16 +1,22 @@
 /*
  * claim: become the owner of the data directory, or say who is.
+ *
+ * The port is bound before the lock is taken: one that somebody else has is no
+ * failed start of this directory's daemon, which others would have to wait
+ * for.
  */
 #ifndef SERVER_CLAIM_H
 #define SERVER_CLAIM_H
 
 struct config;
 struct owner;
+struct port;
 
 /* Take the lock.  *o, which the caller frees, is set when it is ours; else the
  * exit status says what came between: the starter has heard it, and so has
- * the person who started this by hand.  *data_dir is canonical, or NULL, and
- * the caller's. */
-int claim(const struct config *config, struct owner **o, char **data_dir);
+ * the person who started this by hand.  *data_dir is canonical, or NULL,
+ * *port bound, or NULL when none was asked for; both are the caller's. */
+int claim(const struct config *config, struct owner **o, char **data_dir,
+	  struct port **port);
 
 #endif

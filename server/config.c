@@ -154,6 +154,11 @@ static bool set_drain_timeout(struct config *c, const char *value,
 	return read_seconds(value, &c->drain_ms, e);
 }
 
+static bool set_wait(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->wait_ms, e);
+}
+
 static bool set_connections(struct config *c, const char *value, struct err *e)
 {
 	unsigned long long n;
@@ -188,6 +193,28 @@ static bool set_idle_exit(struct config *c, const char *value, struct err *e)
 static bool set_stuck_after(struct config *c, const char *value, struct err *e)
 {
 	return read_seconds(value, &c->stuck_ms, e);
+}
+
+static bool set_listen(struct config *c, const char *value, struct err *e)
+{
+	return tcp_parse(&c->listen, value, e);
+}
+
+static bool set_beyond_loopback(struct config *c, const char *value,
+				struct err *e)
+{
+	(void)value;
+	(void)e;
+	c->listen_beyond_loopback = true;
+	return true;
+}
+
+static bool set_tcp_admin(struct config *c, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	c->tcp_admin = true;
+	return true;
 }
 
 static const struct option_row rows[] = {
@@ -271,6 +298,24 @@ static const struct option_row rows[] = {
 	 .argument = "S",
 	 .fallback = "30",
 	 .set = set_stuck_after},
+	{.name = "listen",
+	 .argument = "HOST:PORT",
+	 .help = "serve TCP, too, for whoever has the token of DIR/token; "
+		 "port 0: any",
+	 .set = set_listen},
+	{.name = "listen-beyond-loopback",
+	 .help = "allow a --listen that other machines reach: neither token "
+		 "nor data is encrypted",
+	 .set = set_beyond_loopback},
+	{.name = "tcp-admin",
+	 .help = "let the token's holder administer the daemon over TCP, too",
+	 .set = set_tcp_admin},
+	{.name = "wait",
+	 .argument = "S",
+	 .fallback = "0",
+	 .help = "wait so many seconds for the directory's present owner to "
+		 "end",
+	 .set = set_wait},
 	{.name = "ready-fd",
 	 .argument = "N",
 	 .help = "tell the process that started this one how the start went",
@@ -351,6 +396,20 @@ static const struct option_row *find_row(int value)
 	return NULL;
 }
 
+/* What only all options together show. */
+static bool check(const struct config *c, struct err *e)
+{
+	if (c->listen.set && !c->listen.loopback && !c->listen_beyond_loopback)
+		return err_set(
+			e, ERR_INVALID_ARGUMENT,
+			"--listen: that address is not loopback: other "
+			"machines could reach the daemon, and whoever hears "
+			"the token on the network could run every tool as "
+			"you.  Use 127.0.0.1 and a tunnel; or, knowing that, "
+			"give --listen-beyond-loopback too");
+	return true;
+}
+
 enum config_outcome config_read(struct config *c, int argc, char *const argv[],
 				struct err *e)
 {
@@ -386,7 +445,7 @@ enum config_outcome config_read(struct config *c, int argc, char *const argv[],
 			argv[optind]);
 		return CONFIG_BAD;
 	}
-	return CONFIG_SERVE;
+	return check(c, e) ? CONFIG_SERVE : CONFIG_BAD;
 }
 
 void config_help(FILE *to)

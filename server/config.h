@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "proto/log.h"
+#include "server/face/tcp.h"
 
 struct err;
 
@@ -29,11 +30,15 @@ struct config {
 	uint64_t source_memory_bytes; /* 0: no limit */
 	unsigned detached_ms;
 	unsigned drain_ms;
+	unsigned wait_ms;   /* for another owner to end */
 	size_t connections; /* of each listener */
 	/* 0: as the listener has it. */
 	unsigned client_idle_ms, client_age_ms, client_keepalive_ms;
-	unsigned idle_exit_ms; /* 0: never */
-	unsigned stuck_ms;     /* the longest turn of the loop; 0: any */
+	unsigned idle_exit_ms;	   /* 0: never */
+	unsigned stuck_ms;	   /* the longest turn of the loop; 0: any */
+	struct tcp_address listen; /* not set: the unix socket only */
+	bool listen_beyond_loopback;
+	bool tcp_admin; /* the token grants the admin service, too */
 };
 
 enum config_outcome {

@@ -17,6 +17,7 @@
 #include "server/claim.h"
 #include "server/config.h"
 #include "server/daemonlog.h"
+#include "server/face/port.h"
 #include "server/hub.h"
 #include "server/idle.h"
 #include "server/watchdog.h"
@@ -43,6 +44,7 @@ struct daemon {
 	int64_t started_ms;
 	char *data_dir;
 	struct owner *owner;
+	struct port *port;     /* bound, and not the hub's yet; or NULL */
 	struct daemonlog *log; /* NULL: standard error */
 	struct ev_loop *loop;
 	struct hub *hub;
@@ -225,6 +227,14 @@ static void watch_owner(struct daemon *d)
 	}
 }
 
+static bool open_port(struct daemon *d, struct err *e)
+{
+	struct port *port = d->port;
+
+	d->port = NULL;
+	return !port || hub_open_port(d->hub, port, e);
+}
+
 /* An owner that cannot be found must not live: any error ends it. */
 static bool publish(struct daemon *d, struct err *e)
 {
@@ -241,6 +251,9 @@ static bool publish(struct daemon *d, struct err *e)
 	if (fd < 0)
 		return from_election(e, &why);
 	hub_listen(d->hub, fd);
+	if (!open_port(d, e))
+		return false;
+	snprintf(m.tcp_url, sizeof(m.tcp_url), "%s", hub_url(d->hub));
 	if (!owner_publish(d->owner, &m, &why))
 		return from_election(e, &why);
 	return true;
@@ -260,9 +273,10 @@ static void serve(struct daemon *d, const struct err *why)
 	advance(d, DAEMON_SERVING);
 	owner_ready(d->owner);
 	watch_owner(d);
-	log_info("daemon", "version=%s pid=%ld epoch=%" PRIu64 " socket=%s",
+	log_info("daemon", "version=%s pid=%ld epoch=%" PRIu64 " socket=%s%s%s",
 		 EXECUTOR_VERSION, (long)getpid(), hub_epoch(d->hub),
-		 owner_socket(d->owner));
+		 owner_socket(d->owner), *hub_url(d->hub) ? " tcp=" : "",
+		 hub_url(d->hub));
 }
 
 /* Nobody has been here for long.  Who read the manifest a moment ago may stand
@@ -314,7 +328,7 @@ static void on_facts(void *owner, struct admin_facts *facts)
 		.data_dir = d->data_dir,
 		/* The link stays when the daemon changes. */
 		.socket = owner_link(d->owner),
-		.tcp_url = "",
+		.tcp_url = hub_url(d->hub),
 		.uptime_s = (uint64_t)(clock_now_ms() - d->started_ms) / 1000,
 		.connections = (uint32_t)hub_peers(d->hub),
 		.streams = (uint32_t)hub_streams(d->hub),
@@ -329,9 +343,17 @@ static void on_drain_asked(void *owner, uint32_t timeout_ms)
 	drain(d, timeout_ms > 0 ? timeout_ms : d->config->drain_ms);
 }
 
+static bool on_rotate_token(void *owner, struct err *e)
+{
+	struct daemon *d = owner;
+
+	return hub_rotate_token(d->hub, e);
+}
+
 static const struct admin_events admin_events = {
 	.facts = on_facts,
 	.drain = on_drain_asked,
+	.rotate_token = on_rotate_token,
 };
 
 static void on_terminate(struct ev_loop *loop, ev_signal *w, int revents)
@@ -443,7 +465,7 @@ int daemon_run(const struct config *config)
 	struct err e;
 
 	log_open(STDERR_FILENO, config->log_level);
-	d.status = claim(config, &d.owner, &d.data_dir);
+	d.status = claim(config, &d.owner, &d.data_dir, &d.port);
 	if (!d.owner)
 		goto out;
 	if (!start(&d, &e))
@@ -457,6 +479,7 @@ int daemon_run(const struct config *config)
 	daemonlog_close(d.log);
 	owner_free(d.owner);
 out:
+	port_free(d.port);
 	free(d.data_dir);
 	return d.status;
 }

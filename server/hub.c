@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "proto/envelope.h"
+#include "proto/err.h"
 #include "proto/h2.h"
 #include "proto/mem.h"
+#include "proto/token.h"
 #include "server/config.h"
 #include "server/face/health_service.h"
 #include "server/face/listener.h"
 #include "server/face/mcp_service.h"
 #include "server/face/peer.h"
+#include "server/face/port.h"
 #include "server/face/service.h"
 #include "server/mcp/router.h"
 #include "server/mcp/session.h"
@@ -43,6 +46,7 @@ struct hub {
 	struct health *health;
 	struct peers *peers;
 	struct listener *listener;
+	struct port *port; /* NULL: not on TCP */
 };
 
 static void make_sessions(struct hub *h)
@@ -159,14 +163,51 @@ void hub_listen(struct hub *h, int fd)
 		listener_new(h->loop, fd, h->peers, h->config->connections);
 }
 
+/* The first daemon that needs a token makes it. */
+static bool find_token(const struct hub *h, struct bearer *token, struct err *e)
+{
+	return token_read(h->data_dir, token, e) ||
+	       (e->reason == ERR_NOT_FOUND &&
+		token_renew(h->data_dir, token, e));
+}
+
+bool hub_open_port(struct hub *h, struct port *port, struct err *e)
+{
+	const struct h2_limits limits = limits_of(h, h2_limits_tcp());
+	struct bearer token;
+
+	h->port = port;
+	bool ok = find_token(h, &token, e) &&
+		  port_open(port, h->loop, &h->services, &token, &limits,
+			    h->config->connections, e);
+	mem_wipe(&token, sizeof(token));
+	return ok;
+}
+
+const char *hub_url(const struct hub *h)
+{
+	return h->port ? port_url(h->port) : "";
+}
+
+bool hub_rotate_token(struct hub *h, struct err *e)
+{
+	struct bearer token;
+	bool ok = token_renew(h->data_dir, &token, e);
+
+	if (ok && h->port)
+		port_rotate(h->port, &token);
+	mem_wipe(&token, sizeof(token));
+	return ok;
+}
+
 size_t hub_peers(const struct hub *h)
 {
-	return peers_count(h->peers);
+	return peers_count(h->peers) + (h->port ? port_peers(h->port) : 0);
 }
 
 size_t hub_streams(const struct hub *h)
 {
-	return peers_streams(h->peers);
+	return peers_streams(h->peers) + (h->port ? port_streams(h->port) : 0);
 }
 
 unsigned hub_in_flight(const struct hub *h)
@@ -176,7 +217,9 @@ unsigned hub_in_flight(const struct hub *h)
 
 bool hub_is_used(const struct hub *h)
 {
-	return peers_count(h->peers) > 0 || sessions_count(h->sessions) > 0 ||
+	/* Nobody is elected for who connects to a port. */
+	return h->port || peers_count(h->peers) > 0 ||
+	       sessions_count(h->sessions) > 0 ||
 	       sessions_in_flight(h->sessions) > 0;
 }
 
@@ -193,6 +236,8 @@ void hub_shut(struct hub *h)
 
 void hub_drain(struct hub *h)
 {
+	if (h->port)
+		port_shut(h->port);
 	health_set_serving(h->health, false);
 	sessions_drain(h->sessions);
 	router_drain(h->router);
@@ -202,10 +247,14 @@ void hub_leave(struct hub *h)
 {
 	sessions_end(h->sessions);
 	peers_drain(h->peers);
+	if (h->port)
+		port_drain(h->port);
 }
 
 void hub_stop(struct hub *h, void (*done)(void *owner), void *owner)
 {
+	port_free(h->port);
+	h->port = NULL;
 	hub_shut(h);
 	peers_free(h->peers);
 	h->peers = NULL;
@@ -216,6 +265,7 @@ void hub_free(struct hub *h)
 {
 	if (!h)
 		return;
+	port_free(h->port);
 	listener_free(h->listener);
 	peers_free(h->peers);
 	health_free(h->health);

@@ -18,6 +18,7 @@ struct config;
 struct err;
 struct ev_loop;
 struct hub;
+struct port;
 
 /* Open the store in data_dir and begin an epoch.  Both are borrowed. */
 struct hub *hub_new(struct ev_loop *loop, const struct config *config,
@@ -35,12 +36,23 @@ void hub_load(struct hub *h, const struct admin_events *events,
  * served before is closed. */
 void hub_listen(struct hub *h, int fd);
 
+/* Serve this TCP port, which is the hub's from now on, also when it fails.
+ * Makes the token when there is none yet. */
+bool hub_open_port(struct hub *h, struct port *port, struct err *e);
+
+/* Of the port; "" when there is none. */
+const char *hub_url(const struct hub *h);
+
+/* Another token; what the old one opened is closed. */
+bool hub_rotate_token(struct hub *h, struct err *e);
+
 /* Connections, and calls in them. */
 size_t hub_peers(const struct hub *h);
 size_t hub_streams(const struct hub *h);
 /* Requests for which some client waits. */
 unsigned hub_in_flight(const struct hub *h);
-/* Is somebody connected (who has said nothing yet, too), or expected back? */
+/* Is somebody connected (who has said nothing yet, too), or expected back; or
+ * may anybody come who would find no successor, because there is a port? */
 bool hub_is_used(const struct hub *h);
 
 /* Take in all who wait at the socket; and shut it: who still stands there is

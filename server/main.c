@@ -25,6 +25,7 @@ int main(int argc, char *argv[])
 			e.text);
 		return DAEMON_EXIT_USAGE;
 	}
-	machine_prepare(config.connections);
+	/* Each listener has as many. */
+	machine_prepare(config.connections * (config.listen.set ? 2 : 1));
 	return daemon_run(&config);
 }

@@ -239,6 +239,22 @@ static struct fate *on_set_source(void *service, struct call *c,
 	return fate;
 }
 
+static struct fate *on_rotate_token(void *service, struct call *c,
+				    struct slice request)
+{
+	Executor__Admin__V1__RotateTokenResponse r;
+	struct admin *a = service;
+	struct err e;
+
+	if (!admin_unpack(
+		    a, &executor__admin__v1__rotate_token_request__descriptor,
+		    request, &e) ||
+	    !a->events->rotate_token(a->owner, &e))
+		return call_fail(c, &e);
+	executor__admin__v1__rotate_token_response__init(&r);
+	return call_reply(c, &r.base);
+}
+
 static struct fate *answer_removed(struct wait *w)
 {
 	Executor__Admin__V1__RemoveSourceResponse r;
@@ -363,6 +379,7 @@ static const struct method methods[] = {
 	{.name = "ListCalls", .unary = admin_list_calls},
 	{.name = "CheckSources", .unary = admin_check_sources},
 	{.name = "CheckStore", .unary = admin_check_store},
+	{.name = "RotateToken", .unary = on_rotate_token},
 };
 
 struct admin *admin_new(struct services *services, struct router *router,
@@ -383,6 +400,7 @@ struct admin *admin_new(struct services *services, struct router *router,
 				       .method_count = sizeof(methods) /
 						       sizeof(methods[0]),
 				       .limit_bytes = REQUEST_BYTES,
+				       .admin = true,
 				       .object = a,
 			       });
 	return a;

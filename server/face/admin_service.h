@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct admin;
+struct err;
 struct router;
 struct services;
 struct sessions;
@@ -35,6 +36,8 @@ struct admin_events {
 	/* Someone asked for the end; 0 is the default time.  The answer is
 	 * queued already. */
 	void (*drain)(void *owner, uint32_t timeout_ms);
+	/* Make another token for TCP. */
+	bool (*rotate_token)(void *owner, struct err *e);
 };
 
 /* Adds itself to the table. */

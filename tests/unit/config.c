@@ -99,6 +99,38 @@ static void every_option_is_read(void **state)
 	assert_bad("--connections 0", "--connections");
 }
 
+static void tcp_is_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line(""), CONFIG_SERVE);
+	assert_false(c.listen.set);
+	assert_false(c.tcp_admin);
+	assert_int_equal(read_line("--listen localhost:0 --tcp-admin"),
+			 CONFIG_SERVE);
+	assert_true(c.listen.set);
+	assert_true(c.listen.loopback);
+	assert_true(c.tcp_admin);
+	assert_bad("--listen example.org:1", "--listen: example.org is no");
+}
+
+static void beyond_loopback_must_be_said_twice(void **state)
+{
+	(void)state;
+	assert_bad("--listen 0.0.0.0:1", "--listen-beyond-loopback");
+	assert_bad("--listen [::]:1", "not loopback");
+	assert_bad("--tcp-admin --listen 10.0.0.1:1", "not loopback");
+	/* In either order; the last address counts. */
+	assert_int_equal(
+		read_line("--listen-beyond-loopback --listen 0.0.0.0:1"),
+		CONFIG_SERVE);
+	assert_int_equal(read_line("--listen [::]:1 --listen-beyond-loopback"),
+			 CONFIG_SERVE);
+	assert_false(c.listen.loopback);
+	assert_int_equal(read_line("--listen 0.0.0.0:1 --listen [::1]:1"),
+			 CONFIG_SERVE);
+	assert_true(c.listen.loopback);
+}
+
 static void the_environment_names_a_directory_and_an_option_wins(void **state)
 {
 	(void)state;
@@ -143,10 +175,22 @@ static void what_is_wrong_is_named(void **state)
 static void help_names_every_option(void **state)
 {
 	static const char *const names[] = {
-		"--data-dir",	   "--foreground",    "--log-level",
-		"--message-limit", "--session-queue", "--all-queues",
-		"--source-idle",   "--detached",      "--drain-timeout",
-		"--ready-fd",	   "--help",	      "--version",
+		"--data-dir",
+		"--foreground",
+		"--log-level",
+		"--message-limit",
+		"--session-queue",
+		"--all-queues",
+		"--source-idle",
+		"--detached",
+		"--drain-timeout",
+		"--ready-fd",
+		"--help",
+		"--version",
+		"--listen",
+		"--tcp-admin",
+		"--listen-beyond-loopback",
+		"--wait",
 	};
 	char *text = NULL;
 	size_t len;
@@ -169,6 +213,8 @@ int main(void)
 		cmocka_unit_test(every_option_is_read),
 		cmocka_unit_test(
 			the_environment_names_a_directory_and_an_option_wins),
+		cmocka_unit_test(tcp_is_asked_for),
+		cmocka_unit_test(beyond_loopback_must_be_said_twice),
 		cmocka_unit_test(help_and_version_are_asked_for),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(help_names_every_option),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -366,6 +367,78 @@ static void who_cannot_start_tells_a_person_too(void **state)
 	assert_true(has(&r->first.said, "executor.db"));
 }
 
+/* A port of loopback that somebody has, as --listen takes it. */
+static int take_port(char text[32])
+{
+	struct sockaddr_in name = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(name);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	snprintf(text, 32, "127.0.0.1:%u", ntohs(name.sin_port));
+	return fd;
+}
+
+/* It said so, and counts as no failed start: others need not wait. */
+static void assert_not_begun(struct room *r, const char *said)
+{
+	assert_int_equal(wait_end(&r->first), OWNER_EXIT_FAILED);
+	assert_true(has(&r->first.said, "executord: error: "));
+	assert_true(has(&r->first.said, said));
+	assert_false(exists(r, "run/boot"));
+	assert_false(exists(r, "executor.db"));
+	finish_child(&r->first);
+}
+
+static void a_port_that_is_taken_is_no_failed_start(void **state)
+{
+	struct room *r = *state;
+	char port[32];
+	int fd = take_port(port);
+	const char *const options[] = {"--listen", port, NULL};
+
+	start(r, &r->first, options);
+	assert_not_begun(r, "another program listens on 127.0.0.1:");
+	close(fd);
+	/* Whose it is makes a difference, when it is this directory's. */
+	const char *const good[] = {"--listen", port, "--ready-fd", "3", NULL};
+	start(r, &r->first, good);
+	wait_ready(&r->first);
+	start(r, &r->second, options);
+	assert_int_equal(wait_end(&r->second), OWNER_EXIT_LOST);
+	assert_true(has(&r->second.said, "another daemon owns"));
+	dial(r);
+	const char *url = get_status(r)->tcp_url;
+	assert_int_equal(strncmp(url, "http://", 7), 0);
+	assert_string_equal(url + 7, port);
+	struct manifest m;
+	assert_true(manifest_read(r->fd, &m));
+	assert_string_equal(m.tcp_url, url);
+}
+
+static void a_token_that_others_read_is_not_used(void **state)
+{
+	static const char *const options[] = {"--listen", "localhost:0", NULL};
+	struct room *r = *state;
+	int fd = openat(r->fd, "token", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(fchmod(fd, 0640), 0);
+	close(fd);
+	start(r, &r->first, options);
+	assert_not_begun(r, "open to others (mode 0640)");
+	/* Who serves no port needs none. */
+	start_first(r);
+	dial(r);
+	assert_serving(r);
+	ask(r, ADMIN "RotateToken");
+	struct stat st;
+	assert_int_equal(fstatat(r->fd, "token", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
 static void a_usage_error_names_the_help(void **state)
 {
 	static const char *const wrong[] = {"--nonsense", NULL};
@@ -435,6 +508,8 @@ int main(void)
 		room_test(a_second_one_loses_and_says_to_whom),
 		room_test(who_cannot_start_tells_why),
 		room_test(who_cannot_start_tells_a_person_too),
+		room_test(a_port_that_is_taken_is_no_failed_start),
+		room_test(a_token_that_others_read_is_not_used),
 		room_test(a_usage_error_names_the_help),
 		room_test(a_deposed_one_stops),
 		room_test(a_hang_up_is_ignored_and_a_log_opened_anew),
