@@ -25,6 +25,7 @@ struct options {
 static const char *const group_names[GROUP_COUNT] = {
 	[GROUP_DIRECTORY] = "Data directory",
 	[GROUP_ELECTION] = "Election",
+	[GROUP_ENDPOINTS] = "Endpoints",
 	[GROUP_STORE] = "Store",
 	[GROUP_SOURCES] = "Sources",
 	[GROUP_NAMES] = "Names",

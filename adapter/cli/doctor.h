@@ -4,6 +4,7 @@
  *   doctor.c         the command; the findings, collected and printed
  *   doctor_place.c   what can be seen without a daemon
  *   doctor_daemon.c  what a daemon that runs is asked
+ *   doctor_port.c    what its TCP port answers
  *
  * A finding is one line: a sentence, and where something is to be done the
  * command that does it.
@@ -24,6 +25,7 @@ enum finding_status { FINDING_GOOD, FINDING_ODD, FINDING_BAD };
 enum finding_group {
 	GROUP_DIRECTORY,
 	GROUP_ELECTION,
+	GROUP_ENDPOINTS,
 	GROUP_STORE,
 	GROUP_SOURCES,
 	GROUP_NAMES,
@@ -58,6 +60,9 @@ void doctor_look_at_place(struct doctor *d);
 
 /* Who holds the lock and what the manifest says, now. */
 void doctor_look_at_owner(struct doctor *d);
+
+/* The daemon serves TCP at this URL: does it answer whoever has the token? */
+void doctor_look_at_port(struct doctor *d, const char *url);
 
 /* start: begin one when none runs. */
 void doctor_ask_daemon(struct doctor *d, bool start);

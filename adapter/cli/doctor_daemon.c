@@ -204,6 +204,8 @@ void doctor_ask_daemon(struct doctor *d, bool start)
 		doctor_look_at_owner(d);
 	check_owner(d, s);
 	check_version(d, s);
+	if (*s->tcp_url)
+		doctor_look_at_port(d, s->tcp_url);
 	check_store(d);
 	check_sources(d);
 }

@@ -16,6 +16,8 @@
 #include "adapter/sibling.h"
 #include "election/datadir.h"
 #include "election/plat.h"
+#include "proto/mem.h"
+#include "proto/token.h"
 
 enum {
 	MIB = 1024 * 1024,
@@ -113,6 +115,20 @@ static void check_key(struct doctor *d, const char *dir)
 			    (unsigned)st.st_mode & 0777);
 }
 
+static void check_token(struct doctor *d, const char *dir)
+{
+	struct bearer token;
+	struct err e;
+
+	if (token_read(dir, &token, &e))
+		doctor_find(d, GROUP_ENDPOINTS, FINDING_GOOD, NULL,
+			    "the token of its TCP port is closed to others");
+	else if (e.reason != ERR_NOT_FOUND) /* made with the first port */
+		doctor_find(d, GROUP_ENDPOINTS, FINDING_BAD, NULL, "%s",
+			    e.text); /* it says what to do */
+	mem_wipe(&token, sizeof(token));
+}
+
 static void check_files(struct doctor *d)
 {
 	struct stat db;
@@ -163,6 +179,7 @@ static void check_directory(struct doctor *d)
 	}
 	check_space(d);
 	check_key(d, dir);
+	check_token(d, dir);
 	check_files(d);
 }
 

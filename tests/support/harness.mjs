@@ -262,7 +262,7 @@ export class Hub {
 			() => this.left().length === 0);
 		this.assertSane();
 		const expected = [
-			/^executor\.db(-wal|-shm)?$/, /^(owner|spawn)\.lock$/, /^key$/,
+			/^executor\.db(-wal|-shm)?$/, /^(owner|spawn)\.lock$/, /^key$/, /^token$/,
 			/^run$/, /^run\/s$/, /^run\/boot$/, /^logs$/, /^logs\/.*\.log(\.\d)?$/,
 		];
 		const files = fs.existsSync(this.dir) ?
