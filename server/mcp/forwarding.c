@@ -44,6 +44,7 @@ static bool refuse_own(const struct router *r, const char *source,
 		       enum kind kind, struct slice name, struct err *e)
 {
 	const struct routed *at = router_routed(r, source);
+	enum source_state state;
 	struct source_info info;
 	size_t count;
 
@@ -54,6 +55,12 @@ static bool refuse_own(const struct router *r, const char *source,
 			       source);
 	source_info(at->source, &info);
 	source_items(at->source, kind, &count);
+	state = source_state(at->source);
+	if (state == SOURCE_STARTING && !(at->fresh & 1u << kind))
+		return err_set(e, ERR_SOURCE_DOWN,
+			       "the %ss of \"%s\" are not known: it is still "
+			       "starting",
+			       kind_rows[kind].noun, source);
 	if (count == 0 && *info.last_error)
 		return err_set(e, ERR_SOURCE_DOWN,
 			       "the %ss of \"%s\" are not known: %s",

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/clock.h"
 #include "proto/jsonrpc.h"
 #include "proto/mem.h"
 #include "server/mcp/routing.h"
@@ -12,6 +13,7 @@ struct waiter {
 	struct router *router;
 	struct list link;
 	struct ev_timer bound;
+	int64_t until_ms; /* CLOCK_MONOTONIC */
 	unsigned kinds;
 	void (*done)(void *owner);
 	void *owner;
@@ -61,11 +63,28 @@ static void wake(struct waiter *w)
 	done(owner);
 }
 
+/* Whoever was waited for until then is waited for no more: what it has is told
+ * when it comes. */
+static void give_up(struct router *r, int64_t until_ms)
+{
+	for (size_t i = 0; i < r->source_count; i++) {
+		struct routed *at = r->sources[i];
+
+		if (at->patience_ms != 0 && at->patience_ms <= until_ms)
+			at->settled = KINDS_ALL;
+	}
+}
+
 static void on_bound(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
+	struct waiter *w = timer->data;
+	struct router *r = w->router;
+
 	(void)loop;
 	(void)events;
-	wake(timer->data);
+	give_up(r, w->until_ms);
+	wake(w);
+	lists_check(r);
 }
 
 static struct waiter *first_settled(struct router *r)
@@ -88,10 +107,32 @@ void lists_check(struct router *r)
 		wake(w);
 }
 
+/* Until when there may be something to wait for.  A source is waited for once
+ * and no longer than the bound, whoever begins. */
+static int64_t wait_until(struct router *r, unsigned kinds, int64_t now_ms)
+{
+	int64_t until_ms = now_ms;
+
+	for (size_t i = 0; i < r->source_count; i++) {
+		struct routed *at = r->sources[i];
+
+		if (!(kinds & ~at->settled))
+			continue;
+		if (at->patience_ms == 0)
+			at->patience_ms = now_ms + r->options.first_list_ms;
+		if (at->patience_ms > until_ms)
+			until_ms = at->patience_ms;
+	}
+	return until_ms;
+}
+
 static void when_listed(struct router *r, unsigned kinds,
 			void (*done)(void *owner), void *owner)
 {
+	int64_t now_ms = clock_now_ms();
+
 	lists_refresh(r, kinds);
+	give_up(r, now_ms);
 	if (lists_settled(r, kinds)) {
 		done(owner);
 		return;
@@ -99,10 +140,11 @@ static void when_listed(struct router *r, unsigned kinds,
 	struct waiter *w = mem_zalloc(sizeof(*w));
 	w->router = r;
 	w->kinds = kinds;
+	w->until_ms = wait_until(r, kinds, now_ms);
 	w->done = done;
 	w->owner = owner;
 	ev_timer_init(&w->bound, on_bound,
-		      (double)r->options.first_list_ms / 1000.0, 0.0);
+		      (double)(w->until_ms - now_ms) / 1000.0, 0.0);
 	w->bound.data = w;
 	ev_timer_start(r->loop, &w->bound);
 	list_append(&r->waiters, &w->link);

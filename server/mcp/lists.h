@@ -2,8 +2,10 @@
  * lists: who waits until it is known what every source has of some kinds.
  *
  * A source that was read in an earlier life is served from the catalogue at
- * once.  One that was never read is waited for, within a bound;
- * what is known by then is the list.  Part of the router.
+ * once.  One that was never read is waited for, once and within a bound; what
+ * is known by then is the list, and what comes later is announced.  So a source
+ * that starts slowly, or never answers, holds up the first list at the most.
+ * Part of the router.
  */
 #ifndef SERVER_MCP_LISTS_H
 #define SERVER_MCP_LISTS_H

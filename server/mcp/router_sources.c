@@ -307,6 +307,7 @@ static void turn_on(struct routed *at)
 {
 	log_info("router", "source %s enabled", source_name(at->source));
 	at->settled = 0;
+	at->patience_ms = 0;
 	at->fresh = 0;
 	if (!at->router->stopping)
 		source_refresh(at->source);

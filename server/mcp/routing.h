@@ -27,9 +27,10 @@ struct routed {
 	bool admitting;	       /* one of them is let in */
 	struct list abandoned; /* calls that may still run there */
 	unsigned abandoned_count;
-	struct list link; /* in router->leaving, once it was removed */
-	unsigned settled; /* kinds: no list waits for it, known or failed */
-	unsigned fresh;	  /* kinds that were read in this life */
+	struct list link;    /* in router->leaving, once it was removed */
+	unsigned settled;    /* kinds: no list waits for it, known or failed */
+	int64_t patience_ms; /* lists wait for it until then; 0: none has yet */
+	unsigned fresh;	     /* kinds that were read in this life */
 	unsigned restarts[KIND_COUNT]; /* of the source, when they were */
 	bool has_resources; /* it declares them, now or in an earlier life */
 	bool completes;	    /* the same of completions */
