@@ -162,6 +162,9 @@ struct cJSON *cli_source_json(const admin_source_t *s)
 		cJSON_AddItemToArray(env, cJSON_CreateString(s->env_names[i]));
 	cJSON_AddNumberToObject(o, "pid", (double)s->pid);
 	cJSON_AddNumberToObject(o, "tools", s->tools);
+	cJSON_AddNumberToObject(o, "prompts", s->prompts);
+	cJSON_AddNumberToObject(o, "resources", s->resources);
+	cJSON_AddNumberToObject(o, "resource_templates", s->resource_templates);
 	cJSON_AddNumberToObject(o, "restarts", s->restarts);
 	cJSON_AddNumberToObject(o, "requests_in_flight", s->requests_in_flight);
 	cJSON_AddStringToObject(o, "last_error", s->last_error);

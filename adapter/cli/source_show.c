@@ -39,6 +39,9 @@ static int print_source(const admin_source_t *s)
 	if (*memory)
 		printf("memory      %s\n", memory);
 	printf("tools       %" PRIu32 "\n", s->tools);
+	printf("prompts     %" PRIu32 "\n", s->prompts);
+	printf("resources   %" PRIu32 ", and %" PRIu32 " templates\n",
+	       s->resources, s->resource_templates);
 	if (*s->server_name)
 		printf("server      %s %s, MCP %s\n", s->server_name,
 		       s->server_version, s->revision);

@@ -1,5 +1,5 @@
 /*
- * executor source test: start a source now, and say how that went.
+ * executor source test: start a source now, and say what it has.
  *
  * What the server wrote on stderr meanwhile is read from its log, as `logs`
  * does: it often says what the protocol cannot.
@@ -96,10 +96,12 @@ static int report(struct cli *c, const admin_source_t *s, int64_t took_ms)
 		return cli_print_json(o);
 	}
 	if (!c->quiet)
-		printf("%s: %s %s, MCP %s, %" PRIu32 " tools, in %" PRId64
-		       " ms\n",
+		printf("%s: %s %s, MCP %s, %" PRIu32 " tools, %" PRIu32
+		       " prompts, %" PRIu32 " resources, %" PRIu32
+		       " templates, in %" PRId64 " ms\n",
 		       s->name, s->server_name, s->server_version, s->revision,
-		       s->tools, took_ms);
+		       s->tools, s->prompts, s->resources,
+		       s->resource_templates, took_ms);
 	return CLI_OK;
 }
 
@@ -162,10 +164,11 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 const struct command cmd_source_test = {
 	.name = "source test",
 	.usage = "NAME",
-	.help = "Start a tool server now, and say how that went",
+	.help = "Start a tool server now, and say what it has",
 	.more = "Also while it rests after a failure.  Exit status 1 when it "
-		"does not start or does\nnot speak MCP; what it wrote on "
-		"stderr meanwhile is shown then.\n",
+		"does not start, does\nnot speak MCP, or does not list what "
+		"it says it has; what it wrote on stderr\nmeanwhile is shown "
+		"then.\n",
 	.operands = "@sources",
 	.least = 1,
 	.most = 1,

@@ -109,22 +109,31 @@ static void add_env_names(struct view *v, Executor__Admin__V1__Source *to,
 		to->env_names[i] = view_text(v, names[i]);
 }
 
+static uint32_t count_items(const struct source *s, enum kind kind)
+{
+	size_t count;
+
+	source_items(s, kind, &count);
+	return (uint32_t)count;
+}
+
 Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
 {
 	Executor__Admin__V1__Source *to = view_take(v, sizeof(*to));
 	struct source_info info = {0};
-	size_t tools = 0;
 
 	executor__admin__v1__source__init(to);
 	source_info(s, &info);
-	source_items(s, KIND_TOOL, &tools);
 	to->name = view_text(v, source_name(s));
 	to->state = states[source_state(s)];
 	add_command(v, to, info.command);
 	to->cwd = take_path(v, info.cwd ? info.cwd : "");
 	add_env_names(v, to, info.env_names);
 	to->pid = info.pid;
-	to->tools = (uint32_t)tools;
+	to->tools = count_items(s, KIND_TOOL);
+	to->resources = count_items(s, KIND_RESOURCE);
+	to->resource_templates = count_items(s, KIND_TEMPLATE);
+	to->prompts = count_items(s, KIND_PROMPT);
 	to->restarts = info.restarts;
 	to->last_error = view_text(v, info.last_error);
 	to->server_name = view_text(v, info.server_name);

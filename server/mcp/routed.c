@@ -52,8 +52,7 @@ static void on_failed(void *owner, struct source *s, unsigned kinds,
 	if (at->gone)
 		return;
 	at->settled |= kinds;
-	if (kinds & KINDS_TOOL)
-		trials_settle(at, why);
+	trials_note(at, kinds, why);
 	lists_check(at->router);
 }
 

@@ -108,8 +108,7 @@ void routed_listed(struct routed *at, enum kind kind)
 	at->restarts[kind] = info.restarts;
 	if (!info.builtin)
 		keep_items(at, kind);
-	if (kind == KIND_TOOL)
-		trials_settle(at, NULL);
+	trials_note(at, 1u << kind, NULL);
 	lists_check(r);
 }
 

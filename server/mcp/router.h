@@ -104,8 +104,8 @@ void router_source_set(struct router *r, const char *name,
 		       void (*done)(void *owner, const struct err *why),
 		       void *owner);
 
-/* Start it, also while it rests, and read what it has; done when that is
- * known, or why it will not be. */
+/* Start it, also while it rests, and read what it has of every kind; done when
+ * that is known, or why it will not be. */
 void router_source_test(struct router *r, const char *name,
 			void (*done)(void *owner, const struct err *why),
 			void *owner);

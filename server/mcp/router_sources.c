@@ -284,7 +284,7 @@ static void end_trials(struct routed *at, const char *what)
 
 	err_set(&e, ERR_CANCELLED, "the source \"%s\" was %s meanwhile",
 		source_name(at->source), what);
-	trials_settle(at, &e);
+	trials_note(at, KINDS_ALL, &e);
 }
 
 /* Its tools are in no list any more; their names stay its own. */

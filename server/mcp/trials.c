@@ -10,6 +10,8 @@
 struct trial {
 	struct list link;
 	struct routed *at; /* settled before it goes */
+	unsigned kinds;	   /* of which something was said */
+	struct err why;	   /* ERR_NONE: all were told */
 	void (*done)(void *owner, const struct err *why);
 	void *owner;
 };
@@ -69,7 +71,17 @@ void router_forget_test(struct router *r, void *owner)
 	}
 }
 
-void trials_settle(struct routed *at, const struct err *why)
+static void settle(struct trial *t)
+{
+	void (*done)(void *owner, const struct err *e) = t->done;
+	void *owner = t->owner;
+	struct err why = t->why;
+
+	free_trial(t);
+	done(owner, why.reason == ERR_NONE ? NULL : &why);
+}
+
+void trials_note(struct routed *at, unsigned kinds, const struct err *why)
 {
 	struct router *r = at->router;
 	struct list *next;
@@ -80,10 +92,11 @@ void trials_settle(struct routed *at, const struct err *why)
 		next = i->next;
 		if (t->at != at)
 			continue;
-		void (*done)(void *owner, const struct err *e) = t->done;
-		void *owner = t->owner;
-		free_trial(t);
-		done(owner, why);
+		t->kinds |= kinds;
+		if (why && t->why.reason == ERR_NONE)
+			t->why = *why;
+		if (t->kinds == KINDS_ALL)
+			settle(t);
 	}
 }
 

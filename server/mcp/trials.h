@@ -2,7 +2,7 @@
  * trials: who waits for one source to be started and asked what it has.
  *
  * Part of the router: router_source_test() begins a trial, and what the source
- * says next of its tools, or its end, settles it.
+ * says next of every kind, or its end, settles it.
  */
 #ifndef SERVER_MCP_TRIALS_H
 #define SERVER_MCP_TRIALS_H
@@ -11,8 +11,10 @@ struct err;
 struct routed;
 struct router;
 
-/* It has told what it has (why is NULL), or it will not. */
-void trials_settle(struct routed *at, const struct err *why);
+/* It has told what it has of these kinds (why is NULL), or it will not.  A
+ * trial is over when that is so of all kinds, and well over when all were
+ * told. */
+void trials_note(struct routed *at, unsigned kinds, const struct err *why);
 
 /* Forget everybody. */
 void trials_drop_all(struct router *r);

@@ -32,9 +32,11 @@ await scenarios({
 	async a_source_is_tested(hub) {
 		await hub.addEverything('ev');
 		const text = await hub.ok('source', 'test', 'ev');
-		assert(/^ev: \S.*MCP \d{4}-.* \d+ tools, in \d+ ms\n$/.test(text), text);
+		assert(/^ev: \S.*MCP \d{4}-.* \d+ tools, \d+ prompts, \d+ resources, \d+ templates, in \d+ ms\n$/.test(text), text);
 		const good = await json(hub, 'source', 'test', 'ev');
 		assert(good.ok && good.source.tools > 5 && good.source.state === 'ready', JSON.stringify(good));
+		for (const kind of ['prompts', 'resources', 'resource_templates'])
+			assert(good.source[kind] > 0, `${kind}: ${JSON.stringify(good)}`);
 		assert(typeof good.duration_ms === 'number', 'duration_ms');
 
 		await hub.addSource('bad', ...broken);

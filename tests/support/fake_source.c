@@ -24,7 +24,8 @@
  *   odd-schemas              lists tools with outputSchemas of all kinds
  *   rich                     has resources, templates, prompts, completions
  *                            and instructions
- *   poor                     the same without completions and templates
+ *   no-prompts               the same, but does not say which prompts
+ *   poor                     the same as rich without completions and templates
  *   crowd                    has 2500 resources, 400 a page
  *
  * Every call that is executed is one line in $EFFECTS, every line that
@@ -722,8 +723,11 @@ static void on_subscription(const struct jsonrpc *m)
 
 static void on_prompts(const struct jsonrpc *m)
 {
-	answer(m->id, "{\"prompts\":[{\"name\":\"greet\",\"arguments\":"
-		      "[{\"name\":\"who\"}]},{\"name\":\"echo\"}]}");
+	if (is("no-prompts"))
+		answer(m->id, "{}");
+	else
+		answer(m->id, "{\"prompts\":[{\"name\":\"greet\",\"arguments\":"
+			      "[{\"name\":\"who\"}]},{\"name\":\"echo\"}]}");
 }
 
 static void on_prompt(const struct jsonrpc *m)
@@ -786,7 +790,7 @@ static const char *capabilities(void)
 {
 	if (is("no-tools"))
 		return "";
-	if (is("rich"))
+	if (is("rich") || is("no-prompts"))
 		return "\"tools\":{},\"logging\":{},\"completions\":{},"
 		       "\"resources\":{\"subscribe\":true},\"prompts\":{}";
 	if (is("poor") || is("crowd"))

@@ -31,6 +31,39 @@ static void a_test_ends_when_its_tools_are_known(void **state)
 }
 
 /* By the seventh time it rests for minutes: longer than the guard waits. */
+/* Though its tools are known first. */
+static void a_test_waits_for_every_kind(void **state)
+{
+	struct hub *h = *state;
+	struct answer a;
+
+	hub_start(h, 60000);
+	hub_add(h, "fake", "rich");
+	try_one(h, "fake", &a);
+	assert_int_equal(a.reason, ERR_NONE);
+	for (int k = 0; k < KIND_COUNT; k++) {
+		size_t count;
+
+		source_items(router_source(h->router, "fake"), (enum kind)k,
+			     &count);
+		assert_true(count > 0);
+	}
+	hub_end(h);
+}
+
+static void a_kind_that_cannot_be_read_fails_the_test(void **state)
+{
+	struct hub *h = *state;
+	struct answer a;
+
+	hub_start(h, 60000);
+	hub_add(h, "fake", "no-prompts");
+	try_one(h, "fake", &a);
+	assert_int_equal(a.reason, ERR_SOURCE_PROTOCOL);
+	assert_non_null(strstr(a.text, "prompts/list"));
+	hub_end(h);
+}
+
 static void a_source_that_rests_is_started_at_once(void **state)
 {
 	struct hub *h = *state;
@@ -179,6 +212,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		hub_test(a_test_ends_when_its_tools_are_known),
+		hub_test(a_test_waits_for_every_kind),
+		hub_test(a_kind_that_cannot_be_read_fails_the_test),
 		hub_test(a_source_that_rests_is_started_at_once),
 		hub_test(what_cannot_be_tested_is_told_at_once),
 		hub_test(a_test_ends_with_its_source),
