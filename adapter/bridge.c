@@ -81,6 +81,7 @@ static void on_fail(void *owner, const struct ledger_entry *entry,
 	struct bridge *b = owner;
 	struct buf text = {0};
 
+	setup_settle(&b->setup, entry->method, entry->id, false);
 	local_failure(&text, entry, why);
 	answer(b, entry->batch, buf_slice(&text));
 	if (entry->batch)
@@ -117,8 +118,11 @@ static void forward(struct bridge *b, const struct jsonrpc *m,
 	struct ledger_entry *entry;
 	struct err e;
 
-	setup_observe(&b->setup, m);
 	entry = ledger_add(&b->ledger, m, now_ms, &e);
+	if (entry && !setup_observe(&b->setup, m, &e)) {
+		ledger_remove(&b->ledger, entry);
+		entry = NULL;
+	}
 	if (!entry && m->kind == JSONRPC_REQUEST) {
 		bridge_refuse(b, batch, m->id, &e);
 		return;
@@ -171,6 +175,7 @@ static void cancel_from_host(struct bridge *b, const struct jsonrpc *m,
 		return;
 	bool queued = entry->state == LEDGER_QUEUED;
 	uint64_t sequence = entry->message->sequence;
+	setup_settle(&b->setup, entry->method, entry->id, false);
 	if (entry->batch)
 		bridge_settle_batch(b, entry->batch);
 	ledger_remove(&b->ledger, entry);

@@ -61,6 +61,8 @@ static void answer_from_daemon(struct bridge *b, uint64_t sequence,
 		ledger_flush(&b->ledger);
 		return;
 	}
+	setup_settle(&b->setup, entry->method, entry->id,
+		     m->kind == JSONRPC_RESULT);
 	if (entry->batch) {
 		answer_in_batch(b, entry->batch, m);
 		swallow(b, sequence);

@@ -10,9 +10,11 @@
 
 #include <stdbool.h>
 
+#include "adapter/watched.h"
 #include "proto/buf.h"
 #include "proto/envelope.h"
 
+struct err;
 struct jsonrpc;
 
 /* Of initialize params; more would not fit in a Hello. */
@@ -23,16 +25,23 @@ struct setup {
 	const char *revision; /* negotiated; NULL before initialize */
 	bool initialized;     /* the client's notification arrived */
 	const char *level;    /* of the last logging/setLevel, or NULL */
+	struct watched watched;
 };
 
 /* The client sent initialize with these raw params. */
 void setup_initialize(struct setup *s, struct slice params);
 
-/* Any other message of the client: note what must survive. */
-void setup_observe(struct setup *s, const struct jsonrpc *m);
+/* Any other message of the client: note what must survive.  False with *e set
+ * when it must, and there is no room. */
+bool setup_observe(struct setup *s, const struct jsonrpc *m, struct err *e);
+
+/* A request of that raw method and id was answered, or is not wanted any
+ * more; ok: with a result. */
+void setup_settle(struct setup *s, struct slice method, struct slice id,
+		  bool ok);
 
 /* Fill in what a Hello says of it; valid as long as s does not change. */
-void setup_hello(const struct setup *s, envelope_hello_t *hello);
+void setup_hello(struct setup *s, envelope_hello_t *hello);
 
 void setup_finish(struct setup *s);
 

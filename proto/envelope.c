@@ -32,6 +32,11 @@ static bool check_hello(const envelope_hello_t *h, struct err *e)
 			       "a hello with %zu pending requests; the limit "
 			       "is %d",
 			       h->n_pending, ENVELOPE_PENDING_MAX);
+	if (h->n_subscriptions > ENVELOPE_SUBSCRIPTIONS_MAX)
+		return err_set(e, ERR_TOO_LARGE,
+			       "a hello with %zu subscriptions; the limit "
+			       "is %d",
+			       h->n_subscriptions, ENVELOPE_SUBSCRIPTIONS_MAX);
 	for (size_t i = 0; i < h->n_pending; i++)
 		if (h->pending[i] == 0)
 			return err_set(e, ERR_PROTOCOL,

@@ -32,6 +32,7 @@ enum {
 	ENVELOPE_CHUNK_BYTES = 256 * 1024,
 	/* Sequences in one Hello, Welcome or Goodbye. */
 	ENVELOPE_PENDING_MAX = 65536,
+	ENVELOPE_SUBSCRIPTIONS_MAX = 1024, /* in one Hello */
 	/* The largest envelope there is: a chunk, or a Hello with its
 	 * initialize params, and their framing. */
 	ENVELOPE_LIMIT_BYTES = 1024 * 1024,

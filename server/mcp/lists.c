@@ -126,8 +126,8 @@ static int64_t wait_until(struct router *r, unsigned kinds, int64_t now_ms)
 	return until_ms;
 }
 
-static void when_listed(struct router *r, unsigned kinds,
-			void (*done)(void *owner), void *owner)
+void lists_when(struct router *r, unsigned kinds, void (*done)(void *owner),
+		void *owner)
 {
 	int64_t now_ms = clock_now_ms();
 
@@ -153,7 +153,7 @@ static void when_listed(struct router *r, unsigned kinds,
 void router_when_listed(struct router *r, void (*done)(void *owner),
 			void *owner)
 {
-	when_listed(r, KINDS_TOOL, done, owner);
+	lists_when(r, KINDS_TOOL, done, owner);
 }
 
 void router_forget_listed(struct router *r, void *owner)
@@ -204,7 +204,7 @@ void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,
 	jsonrpc_slice((struct slice){p->text, m->text.len}, &p->m, NULL);
 	list_append(&r->parked, &p->link);
 	r->in_flight++;
-	when_listed(r, kinds, on_listed, p);
+	lists_when(r, kinds, on_listed, p);
 }
 
 void lists_decline(struct router *r)

@@ -27,6 +27,10 @@ void lists_refresh(struct router *r, unsigned kinds);
 /* Something has settled: go on if it was the last. */
 void lists_check(struct router *r);
 
+/* The same as router_when_listed(), for these kinds. */
+void lists_when(struct router *r, unsigned kinds, void (*done)(void *owner),
+		void *owner);
+
 /* Hand m to router_dispatch() again once these kinds are settled, or the bound
  * is reached. */
 void lists_park(struct router *r, uint64_t session, const struct jsonrpc *m,

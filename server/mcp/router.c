@@ -18,6 +18,7 @@
 #include "server/mcp/methods.h"
 #include "server/mcp/nametable.h"
 #include "server/mcp/replies.h"
+#include "server/mcp/restore.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/sessions.h"
@@ -236,6 +237,12 @@ void router_request(struct router *r, struct session *s,
 		    const struct jsonrpc *m, const char *source)
 {
 	router_dispatch(r, s, m, source, false);
+}
+
+void router_restore(struct router *r, struct session *s,
+		    const struct slice *uris, size_t count)
+{
+	restore_begin(r->subscriptions, session_number(s), uris, count);
 }
 
 /* Most ask nothing of us: notifications/initialized is known from the first

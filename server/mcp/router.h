@@ -53,6 +53,11 @@ void router_load(struct router *r,
 void router_request(struct router *r, struct session *s,
 		    const struct jsonrpc *m, const char *source);
 
+/* What a new session had subscribed to with an earlier daemon, as (decoded)
+ * URIs: subscribe to it again. */
+void router_restore(struct router *r, struct session *s,
+		    const struct slice *uris, size_t count);
+
 /* A notification of a session. */
 void router_notification(struct router *r, struct session *s,
 			 const struct jsonrpc *m);

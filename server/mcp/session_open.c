@@ -8,6 +8,7 @@
 #include "proto/json.h"
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "server/mcp/router.h"
 #include "server/mcp/sessions.h"
 
 /* What we know of one request that the adapter waits for.  answered holds the
@@ -131,6 +132,21 @@ static void take_setup(struct session *s, const envelope_hello_t *hello)
 		session_set_log_level(s, (int)level);
 }
 
+/* Once the session can be told of them. */
+static void take_subscriptions(struct session *s, const envelope_hello_t *hello)
+{
+	size_t count = hello->n_subscriptions;
+	struct slice *uris;
+
+	if (count == 0)
+		return;
+	uris = mem_alloc(count * sizeof(*uris));
+	for (size_t i = 0; i < count; i++)
+		uris[i] = protobuf_slice(hello->subscriptions[i]);
+	router_restore(s->all->router, s, uris, count);
+	free(uris);
+}
+
 struct session *session_open(struct sessions *all,
 			     const envelope_hello_t *hello,
 			     const struct session_stream *functions,
@@ -158,6 +174,8 @@ struct session *session_open(struct sessions *all,
 	s->progress_ms = clock_now_ms();
 	s->keeps_untaken = hello->keeps_untaken;
 	take_setup(s, hello);
+	if (!resumed)
+		take_subscriptions(s, hello);
 	welcome->session = protobuf_bytes(
 		(struct slice){(const char *)s->id, sizeof(s->id)});
 	welcome->resumed = resumed;

@@ -11,6 +11,7 @@
 #include "server/mcp/calls.h"
 #include "server/mcp/methods.h"
 #include "server/mcp/owner.h"
+#include "server/mcp/restore.h"
 #include "server/mcp/session.h"
 #include "server/mcp/watches.h"
 
@@ -78,6 +79,49 @@ static void end_watch(struct watch *w)
 
 /* --- the source's answer -------------------------------------------------- */
 
+void subscriptions_tell(struct router *r, uint64_t session, struct slice uri)
+{
+	struct session *s = sessions_find(r->sessions, session);
+	struct buf params = {0};
+	struct buf text = {0};
+
+	buf_append_text(&params, "{\"uri\":");
+	json_quote(&params, uri);
+	buf_append_text(&params, "}");
+	jsonrpc_request(&text, (struct slice){NULL, 0},
+			"notifications/resources/updated", buf_slice(&params));
+	if (s)
+		session_deliver(s, buf_slice(&text), true);
+	buf_finish(&params);
+	buf_finish(&text);
+}
+
+/* It may have missed something, if the source has not even forgotten it. */
+static void tell_again(const struct subscriber *s)
+{
+	const struct watch *w = s->watch;
+	struct buf alias = {0};
+
+	if (s->aliased)
+		alias_make(&alias, source_name(w->at->source), watch_uri(w));
+	subscriptions_tell(w->all->router, s->session,
+			   s->aliased ? buf_slice(&alias) : watch_uri(w));
+	buf_finish(&alias);
+}
+
+/* Who waits for no answer had subscribed before. */
+static void tell_others(const struct watch *w)
+{
+	for (struct list *i = w->subscribers.next; i != &w->subscribers;
+	     i = i->next) {
+		const struct subscriber *s =
+			LIST_ITEM(i, struct subscriber, in_watch);
+
+		if (s->id.len == 0)
+			tell_again(s);
+	}
+}
+
 static void on_subscribed(void *owner, const struct jsonrpc *m)
 {
 	struct watch *w = owner;
@@ -86,6 +130,7 @@ static void on_subscribed(void *owner, const struct jsonrpc *m)
 	struct subscriber *s;
 
 	w->asking = 0;
+	tell_others(w);
 	while ((s = watch_waiting(w))) {
 		struct json_edit edit = {.old = m->id, .with = s->id};
 		struct reply_to to = {s->session, s->id};
@@ -181,6 +226,30 @@ static void subscribe(struct router *r, const struct asked *a,
 	}
 }
 
+void subscriptions_restore(struct subscriptions *all, uint64_t session,
+			   const struct owner *o)
+{
+	struct buf key = watch_key_of(o->at, buf_slice(&o->uri));
+	struct watch *w = map_get(&all->by_key, buf_slice(&key));
+	struct subscriber *s;
+	struct err e;
+
+	if (!w) {
+		w = watch_new(all, o->at, buf_slice(&key));
+		/* If it cannot be asked now, it is when it starts. */
+		if (!ask_first(w, &e))
+			log_info("router", "not subscribed yet: %s", e.text);
+	}
+	buf_finish(&key);
+	s = watch_find(w, session);
+	if (!s)
+		s = watch_add(w, session, o->aliased, &e);
+	if (s && !w->asking && source_state(o->at->source) == SOURCE_READY)
+		tell_again(s); /* others have it in force */
+	if (list_empty(&w->subscribers))
+		end_watch(w);
+}
+
 /* MCP leaves open what happens to who was not subscribed: nothing does. */
 static void unsubscribe(struct router *r, const struct asked *a,
 			const struct owner *o)
@@ -190,7 +259,12 @@ static void unsubscribe(struct router *r, const struct asked *a,
 	struct subscriber *s = w ? watch_find(w, a->to.session) : NULL;
 
 	buf_finish(&key);
+	restore_forget(r->subscriptions, a->to.session, o);
 	if (s) {
+		/* Its request, if it still waits, was granted and ended. */
+		if (s->id.len > 0)
+			reply_result(r, (struct reply_to){s->session, s->id},
+				     slice_of("{}"));
 		subscriber_free(s);
 		if (list_empty(&w->subscribers))
 			end_watch(w);
@@ -332,6 +406,7 @@ void subscriptions_left(struct subscriptions *all, uint64_t session)
 {
 	const struct listener *l = map_get_u64(&all->by_session, session);
 
+	restore_left(all, session);
 	for (size_t left = l ? l->count : 0; left > 0; left--) {
 		struct subscriber *s = LIST_ITEM(l->subscribers.next,
 						 struct subscriber, in_session);
@@ -354,6 +429,7 @@ struct subscriptions *subscriptions_new(struct router *r)
 
 	all->router = r;
 	list_init(&all->watches);
+	list_init(&all->restoring);
 	return all;
 }
 
@@ -361,6 +437,7 @@ void subscriptions_free(struct subscriptions *all)
 {
 	if (!all)
 		return;
+	restore_drop_all(all);
 	while (!list_empty(&all->watches))
 		watch_drop(LIST_ITEM(all->watches.next, struct watch, link));
 	map_finish(&all->by_key);

@@ -5,6 +5,9 @@
  * and one resources/unsubscribe when the last has gone; while anybody listens
  * the source is kept running, and subscribed to again whenever it has started
  * anew.  A session's subscriptions end with it.  Owned by the router.
+ *
+ * A subscription that was interrupted may have missed something: once it is in
+ * force again its session is told that the resource may have changed.
  */
 #ifndef SERVER_MCP_SUBSCRIPTIONS_H
 #define SERVER_MCP_SUBSCRIPTIONS_H
@@ -13,21 +16,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/envelope.h"
 #include "server/mcp/replies.h"
 
 struct jsonrpc;
+struct owner;
 struct routed;
 struct router;
 struct subscriptions;
 
 /* Of one session; one more is refused. */
-enum { SUBSCRIPTIONS_EACH = 1024 };
+enum { SUBSCRIPTIONS_EACH = ENVELOPE_SUBSCRIPTIONS_MAX };
 
 struct subscriptions *subscriptions_new(struct router *r);
 
 /* A notifications/resources/updated of that source. */
 void subscriptions_updated(struct subscriptions *all, struct routed *from,
 			   const struct jsonrpc *m);
+
+/* The session had this one with an earlier daemon, and goes on with it whatever
+ * the source says to that. */
+void subscriptions_restore(struct subscriptions *all, uint64_t session,
+			   const struct owner *o);
+
+/* A resources/updated for that session, by the (decoded) URI that it knows. */
+void subscriptions_tell(struct router *r, uint64_t session, struct slice uri);
 
 /* The source has started (again). */
 void subscriptions_ready(struct subscriptions *all, struct routed *at);

@@ -50,6 +50,7 @@ struct subscriptions {
 	struct list watches;
 	struct map by_key;     /* -> struct watch */
 	struct map by_session; /* number -> struct listener */
+	struct list restoring; /* of restore.c */
 };
 
 /* The URI, as the source calls it; and the key of such a one: the caller

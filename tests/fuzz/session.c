@@ -82,6 +82,15 @@ void router_response(struct router *r, struct session *s,
 	(void)m;
 }
 
+void router_restore(struct router *r, struct session *s,
+		    const struct slice *uris, size_t count)
+{
+	(void)r;
+	(void)s;
+	(void)uris;
+	(void)count;
+}
+
 void router_left(struct router *r, uint64_t session)
 {
 	(void)r;

@@ -17,9 +17,10 @@ struct client {
 	struct session *session;
 	uint64_t sequence;
 	struct buf lines;
-	bool keeps_untaken; /* set before it is opened */
-	bool ended;	    /* by the hub: its session is kept a while */
-	struct buf untaken; /* the sequences that its goodbye names */
+	bool keeps_untaken;  /* set before it is opened */
+	const char *watched; /* the same: a URI, or NULL */
+	bool ended;	     /* by the hub: its session is kept a while */
+	struct buf untaken;  /* the sequences that its goodbye names */
 };
 
 struct hub {
@@ -93,6 +94,7 @@ static inline void client_open(struct hub *h, struct client *c)
 	envelope_welcome_t welcome;
 	envelope_hello_t hello;
 	unsigned char instance[ENVELOPE_ID_BYTES];
+	ProtobufCBinaryData watched;
 	struct err e = {0};
 
 	executor__mcp__v1__hello__init(&hello);
@@ -101,6 +103,11 @@ static inline void client_open(struct hub *h, struct client *c)
 	hello.adapter_instance.data = instance;
 	hello.adapter_instance.len = sizeof(instance);
 	hello.keeps_untaken = c->keeps_untaken;
+	if (c->watched) {
+		watched = protobuf_bytes(slice_of(c->watched));
+		hello.subscriptions = &watched;
+		hello.n_subscriptions = 1;
+	}
 	c->session = session_open(h->sessions, &hello, &client_functions, c,
 				  &welcome, &e);
 	assert_non_null(c->session);

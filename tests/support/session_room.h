@@ -38,6 +38,7 @@ static struct {
 	unsigned responses;
 	char response_id[64];
 	unsigned left;
+	unsigned restored;
 	char cancelled_id[64];
 	char cancelled_reason[64];
 	bool answer_at_once;
@@ -90,6 +91,15 @@ void router_response(struct router *r, struct session *s,
 	(void)s;
 	router.responses++;
 	copy_text(router.response_id, sizeof(router.response_id), m->id);
+}
+
+void router_restore(struct router *r, struct session *s,
+		    const struct slice *uris, size_t count)
+{
+	(void)r;
+	(void)s;
+	(void)uris;
+	router.restored += (unsigned)count;
 }
 
 void router_left(struct router *r, uint64_t session_number)

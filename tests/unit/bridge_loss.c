@@ -242,7 +242,11 @@ static void a_new_daemon_means_that_the_tools_may_have_changed(void **state)
 	lose(f);
 	attach_to(f, 'c', false, 0, NULL);
 	saw(f, "host {\"jsonrpc\":\"2.0\","
-	       "\"method\":\"notifications/tools/list_changed\"}\n");
+	       "\"method\":\"notifications/tools/list_changed\"}\n"
+	       "host {\"jsonrpc\":\"2.0\","
+	       "\"method\":\"notifications/prompts/list_changed\"}\n"
+	       "host {\"jsonrpc\":\"2.0\","
+	       "\"method\":\"notifications/resources/list_changed\"}\n");
 }
 
 static void a_cancellation_while_the_daemon_is_lost_is_sent_later(void **state)

@@ -115,6 +115,23 @@ static void a_request_to_subscribe_can_be_cancelled(void **state)
 	hub_end(h);
 }
 
+static void an_end_answers_the_request_that_it_overtakes(void **state)
+{
+	struct hub *h = *state;
+
+	hub_start(h, 60000);
+	hub_add(h, "fake", "rich");
+	await_resources(h);
+	client_ask(&h->a, "1", "resources/subscribe", URI("fake://one"));
+	client_ask(&h->a, "2", "resources/unsubscribe", URI("fake://one"));
+	client_await(h, &h->a, "\"id\":1,\"result\":{}");
+	client_await(h, &h->a, "\"id\":2,\"result\":{}");
+	touch(&h->a, "fake", "fake://one");
+	client_await(h, &h->a, "\"id\":\"touch\"");
+	assert_null(client_find(&h->a, "resources/updated"));
+	hub_end(h);
+}
+
 static void an_alias_hears_its_own_source_by_its_own_name(void **state)
 {
 	struct hub *h = *state;
@@ -185,6 +202,7 @@ int main(void)
 		hub_test(many_subscribers_are_one_to_the_source),
 		hub_test(what_the_source_refuses_is_told_to_all_that_wait),
 		hub_test(a_request_to_subscribe_can_be_cancelled),
+		hub_test(an_end_answers_the_request_that_it_overtakes),
 		hub_test(an_alias_hears_its_own_source_by_its_own_name),
 		hub_test(a_source_that_starts_anew_is_subscribed_to_again),
 		hub_test(a_source_that_is_removed_takes_its_subscriptions),
