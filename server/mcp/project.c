@@ -9,8 +9,9 @@
 #include "proto/mem.h"
 
 /* Revisions are dates, and compare as such. */
-#define HAS_AUDIO	  "2025-03-26"
-#define HAS_RESOURCE_LINK "2025-06-18"
+#define HAS_AUDIO	    "2025-03-26"
+#define HAS_RESOURCE_LINK   "2025-06-18"
+#define HAS_URL_ELICITATION "2025-11-25"
 
 /* MCP 2025-11-25 schema, Tool.outputSchema: an object with "type": "object".
  * Before and behind one that is not. */
@@ -285,6 +286,33 @@ static void project_structured(struct edits *e, struct slice result,
 	insert(e, value.ptr + value.len, "}");
 }
 
+/* MCP 2025-11-25, Elicitation, URL Elicitation Required Error: "code -32042",
+ * with data.elicitations.  Who does not know it shows people the message. */
+static void project_url_error(struct edits *e, struct slice error)
+{
+	struct slice code = json_get(error, "code");
+	struct slice message = json_get(error, "message");
+	struct slice list = json_path(error, "data", "elicitations", NULL);
+	size_t before = e->texts.len;
+	struct slice one;
+	size_t at = 0;
+
+	if (!slice_is(code, "-32042") || json_kind(message) != JSON_STRING)
+		return;
+	add(e, code, slice_of("-32603"));
+	while (json_next_element(list, &at, &one)) {
+		struct slice url = json_get(one, "url");
+
+		if (json_kind(url) != JSON_STRING)
+			continue;
+		buf_append_text(&e->texts, " ");
+		buf_append(&e->texts, url.ptr + 1, url.len - 2);
+	}
+	if (e->texts.len > before)
+		add(e, (struct slice){message.ptr + message.len - 1, 0},
+		    (struct slice){NULL, e->texts.len - before});
+}
+
 void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
 		      const char *revision, bool wrapped)
 {
@@ -295,6 +323,8 @@ void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
 		if (strcmp(revision, HAS_RESOURCE_LINK) < 0)
 			project_blocks(&e, m->result);
 		project_structured(&e, m->result, wrapped);
+	} else if (strcmp(revision, HAS_URL_ELICITATION) < 0) {
+		project_url_error(&e, m->error);
 	}
 	make(&e, to, m->text);
 }

@@ -9,6 +9,9 @@
  *   audio in a result            a text that says so   before 2025-03-26
  *   resource_link in a result    a text with name, URI and MIME type
  *                                                      before 2025-06-18
+ *   the error that a URL is to be visited (-32042)
+ *                                an internal error whose message has the URLs
+ *                                                      before 2025-11-25
  *   an outputSchema of no object, and what is made by it:
  *                                {"result": ...} around it       always
  */

@@ -116,6 +116,29 @@ static void what_has_other_shapes_passes(void **state)
 		expect(A, false, odd[i], odd[i]);
 }
 
+#define URL_ERROR(code, message)                                               \
+	"\"jsonrpc\":\"2.0\",\"error\":{\"code\": " code                       \
+	",\"message\":\"" message                                              \
+	"\",\"data\":{\"elicitations\":[{\"url\":\"https:\\/\\/a\"},"          \
+	"{\"mode\":\"url\"},{\"url\":\"https://b\"}]}}"
+
+static void an_error_with_urls_is_one_that_people_can_read(void **state)
+{
+	(void)state;
+	expect(C, false, URL_ERROR("-32042", "go there:"),
+	       URL_ERROR("-32603", "go there: https:\\/\\/a https://b"));
+	expect(A, false, URL_ERROR("-32042", ""),
+	       URL_ERROR("-32603", " https:\\/\\/a https://b"));
+	expect(D, false, URL_ERROR("-32042", "go there:"),
+	       URL_ERROR("-32042", "go there:"));
+	expect(C, false, URL_ERROR("-32002", "no"), URL_ERROR("-32002", "no"));
+	expect(C, false,
+	       "\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32042,"
+	       "\"message\":\"m\"}",
+	       "\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32603,"
+	       "\"message\":\"m\"}");
+}
+
 static void structured_content_is_an_object_for_everybody(void **state)
 {
 	static const char *const values[] = {"[1.0]", "7", "null", "\"\"",
@@ -213,6 +236,8 @@ int main(void)
 		cmocka_unit_test(audio_becomes_a_text_for_the_first_revision),
 		cmocka_unit_test(a_link_becomes_a_text_before_it_was_known),
 		cmocka_unit_test(what_has_other_shapes_passes),
+		cmocka_unit_test(
+			an_error_with_urls_is_one_that_people_can_read),
 		cmocka_unit_test(structured_content_is_an_object_for_everybody),
 		cmocka_unit_test(an_output_schema_is_an_objects),
 		cmocka_unit_test(what_is_no_schema_is_left_out),
