@@ -11,12 +11,16 @@ enum {
 	 * but that: what is not made yet can still be overtaken. */
 	OUTPUT_HIGH_BYTES = 256 * 1024,
 	OUTPUT_LOW_BYTES = 64 * 1024,
+	LINGER_BYTES = 16 * 1024 * 1024,
 };
+
+static const double LINGER_S = 1;
 
 /* From each state, the states that may follow. */
 static const unsigned may_follow[] = {
-	[H2_OPEN] = 1u << H2_ENDING | 1u << H2_DOWN,
+	[H2_OPEN] = 1u << H2_ENDING | 1u << H2_LINGERING | 1u << H2_DOWN,
 	[H2_ENDING] = 1u << H2_DOWN,
+	[H2_LINGERING] = 1u << H2_DOWN,
 	[H2_DOWN] = 0,
 };
 
@@ -104,7 +108,7 @@ static void close_streams(struct h2 *h)
 				H2_LOST);
 }
 
-static void release_connection(struct h2 *h)
+static void release_session(struct h2 *h)
 {
 	h2_guard_stop(h);
 	h2_life_stop(h);
@@ -112,6 +116,12 @@ static void release_connection(struct h2 *h)
 	h2_block_release(&h->block);
 	nghttp2_session_del(h->session);
 	h->session = NULL;
+}
+
+static void release_connection(struct h2 *h)
+{
+	release_session(h);
+	ev_timer_stop(h->loop, &h->linger);
 	pump_free(h->pump);
 	h->pump = NULL;
 }
@@ -139,6 +149,31 @@ static void say_last_words(struct h2 *h)
 		pump_flush(h->pump);
 }
 
+/* A socket that is closed with unread bytes in it is reset, and the peer may
+ * never see what we said last: what it still sends is read for a moment, and
+ * dropped. */
+static void linger(struct h2 *h)
+{
+	advance(h, H2_LINGERING);
+	release_session(h);
+	if (h->freed)
+		return;
+	pump_close_write(h->pump);
+	ev_timer_set(&h->linger, LINGER_S, 0);
+	ev_timer_start(h->loop, &h->linger);
+}
+
+static void on_lingered(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct h2 *h = w->data;
+
+	(void)loop;
+	(void)revents;
+	h2_enter(h);
+	finish(h);
+	h2_leave(h);
+}
+
 /* After the last event of a turn, and outside nghttp2: may the connection go
  * on? */
 static void settle(struct h2 *h)
@@ -147,7 +182,10 @@ static void settle(struct h2 *h)
 		return;
 	if (h->doomed) {
 		say_last_words(h);
-		finish(h);
+		if (h->server)
+			linger(h);
+		else
+			finish(h);
 	} else if (nghttp2_session_want_read(h->session) ||
 		   nghttp2_session_want_write(h->session)) {
 		h2_guard_block(h);
@@ -208,6 +246,10 @@ static void on_bytes(void *owner, struct slice bytes)
 		else
 			h2_guard_received(h, bytes);
 		h2_wake(h);
+	} else if (h->state == H2_LINGERING) {
+		h->lingered_bytes += bytes.len;
+		if (h->lingered_bytes > LINGER_BYTES)
+			finish(h);
 	}
 	h2_leave(h);
 }
@@ -239,7 +281,7 @@ static void on_drained(void *owner)
 /* End of file is a loss only where somebody waited for something. */
 static void explain(struct h2 *h, const struct err *why)
 {
-	if (h->why.reason != ERR_NONE || h->state == H2_ENDING)
+	if (h->why.reason != ERR_NONE || h->state != H2_OPEN)
 		return;
 	if (why->reason != ERR_NONE)
 		h->why = *why;
@@ -336,6 +378,8 @@ static struct h2 *h2_new(struct ev_loop *loop, int fd, bool server,
 	pump_stall(h->pump, limits->stall_ms);
 	h2_guard_init(h);
 	h2_life_init(h);
+	ev_init(&h->linger, on_lingered);
+	h->linger.data = h;
 	h2_wake(h);
 	return h;
 }
@@ -391,7 +435,7 @@ bool h2_flush(struct h2 *h)
 {
 	bool done = false;
 
-	if (h->state == H2_DOWN)
+	if (h->state == H2_DOWN || h->state == H2_LINGERING)
 		return true;
 	/* Inside an event nghttp2 may be on the stack: no new frames. */
 	if (h->busy > 0)

@@ -84,8 +84,9 @@ struct h2_life {
 
 enum h2_state {
 	H2_OPEN,
-	H2_ENDING, /* the session is over, its last bytes are leaving */
-	H2_DOWN,   /* no session, no pump */
+	H2_ENDING,    /* the session is over, its last bytes are leaving */
+	H2_LINGERING, /* no session: the peer shall hear why */
+	H2_DOWN,      /* no session, no pump */
 };
 
 /* Owned by a peer of the server, or by a client.  Owns its streams. */
@@ -117,6 +118,8 @@ struct h2 {
 	struct h2_block block;
 	struct h2_guard guard;
 	struct h2_life life;
+	ev_timer linger;
+	size_t lingered_bytes;
 };
 
 /* Headers kept until they can be sent. */

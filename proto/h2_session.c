@@ -15,6 +15,7 @@ enum {
 	MAX_OUTBOUND_ACKS = 1000,
 	PEER_STREAMS = 100, /* until its SETTINGS say how many */
 	HEADER_OVERHEAD = 32,
+	LISTS_REFUSED = 16, /* times the limit */
 };
 
 /* --- header blocks --- */
@@ -59,8 +60,6 @@ static void block_add(struct h2 *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 	struct h2_block *b = &h->block;
 	struct h2_header header = {slice_of_rcbuf(name), slice_of_rcbuf(value)};
 
-	if (checks(h))
-		h2_check_header(&b->check, header.name, header.value);
 	/* RFC 9113 section 6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE: "The value is
 	 * based on the uncompressed size of field lines, including the length
 	 * of the name and value in units of octets plus an overhead of 32
@@ -72,6 +71,8 @@ static void block_add(struct h2 *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 		b->too_large = true;
 	if (b->too_large)
 		return;
+	if (checks(h))
+		h2_check_header(&b->check, header.name, header.value);
 	if (b->count == b->cap) {
 		b->cap = b->cap ? 2 * b->cap : FIRST_HEADERS;
 		b->list = mem_grow(b->list, b->cap * sizeof(*b->list));
@@ -128,11 +129,17 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
 		     nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
 		     void *user)
 {
+	struct h2 *h = user;
+
 	(void)session;
 	(void)frame;
 	(void)flags;
-	block_add(user, name, value);
-	return 0;
+	block_add(h, name, value);
+	/* A list somewhat too large is answered; one that is made to be large
+	 * is not even looked at any more, and the stream is reset. */
+	return h->block.bytes / LISTS_REFUSED > h->limits.header_list_bytes
+		       ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
+		       : 0;
 }
 
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id,

@@ -173,31 +173,51 @@ static void a_flood_of_continuations_is_stopped(void **state)
 	assert_int_equal(peer.requests, 0);
 }
 
-static void a_header_bomb_is_counted_and_not_kept(void **state)
+/* A request with so many references to one value of 3000 bytes. */
+static void bomb(uint32_t stream, size_t references)
 {
 	struct buf block = {0};
-	unsigned char len[3] = {127, 0, 0}; /* 3000 as an HPACK integer */
-	char *big = calloc(1, 3000);
+	unsigned char len[3] = {127, (3000 - 127) % 128 + 128,
+				(3000 - 127) / 128}; /* an HPACK integer */
 
-	(void)state;
-	greet();
-	memset(big, 'x', 3000);
 	raw_pack(&block, RAW_REQUEST);
-	len[1] = (unsigned char)((3000 - 127) % 128 + 128);
-	len[2] = (unsigned char)((3000 - 127) / 128);
 	buf_append(&block, "\x40\1a", 3); /* indexed from now on, as 62 */
 	buf_append(&block, len, 3);
-	buf_append(&block, big, 3000);
-	for (int i = 0; i < 10000; i++)
-		buf_append(&block, "\xbe", 1);
-	raw_frame(&peer, RAW_HEADERS, RAW_END_HEADERS, 1, block.data,
+	memset(buf_reserve(&block, 3000), 'x', 3000);
+	buf_added(&block, 3000);
+	memset(buf_reserve(&block, references), 0xbe, references);
+	buf_added(&block, references);
+	raw_frame(&peer, RAW_HEADERS, RAW_END_HEADERS, stream, block.data,
 		  block.len);
 	raw_talk(&peer);
+	buf_finish(&block);
+}
+
+static void a_large_header_list_is_counted_and_not_kept(void **state)
+{
+	(void)state;
+	greet();
+	bomb(1, 50);
 	assert_int_equal(peer.requests, 1);
 	assert_true(peer.too_large);
 	assert_true(peer.log.len < limits.header_list_bytes);
-	free(big);
-	buf_finish(&block);
+	assert_int_equal(raw_count(&peer, RAW_RST_STREAM, 1, NULL), 0);
+}
+
+static void a_header_bomb_is_defused(void **state)
+{
+	(void)state;
+	greet();
+	bomb(1, 10000);
+	assert_int_equal(peer.requests, 0);
+	assert_int_equal(raw_count(&peer, RAW_RST_STREAM, 1, NULL), 1);
+	/* The table of names and values is still the same on both sides. */
+	request(3, RAW_END_STREAM);
+	raw_talk(&peer);
+	assert_int_equal(peer.requests, 1);
+	for (uint32_t id = 5; id < 200; id += 2)
+		bomb(id, 10000);
+	assert_ended(ERR_OVERLOADED, H2_ENHANCE_YOUR_CALM);
 }
 
 static void another_protocol_is_refused(void **state)
@@ -365,7 +385,8 @@ int main(void)
 		GUARD(a_flood_of_idle_frames_is_stopped),
 		GUARD(a_flood_on_a_closed_stream_is_stopped),
 		GUARD(a_flood_of_continuations_is_stopped),
-		GUARD(a_header_bomb_is_counted_and_not_kept),
+		GUARD(a_large_header_list_is_counted_and_not_kept),
+		GUARD(a_header_bomb_is_defused),
 		GUARD(another_protocol_is_refused),
 		GUARD(a_broken_rule_ends_the_connection),
 		GUARD(a_silent_peer_is_not_waited_for),

@@ -37,6 +37,7 @@ struct raw {
 	int fd;		/* the peer's end */
 	struct buf out; /* what the peer is going to write */
 	struct buf in;	/* what the peer has read */
+	bool over;	/* to the end of file */
 	/* What the server saw. */
 	struct h2_stream *stream; /* the newest */
 	struct buf log;
@@ -207,6 +208,11 @@ static inline void raw_read(struct raw *r)
 		if (n > 0)
 			buf_added(&r->in, (size_t)n);
 	} while (n > 0);
+	/* Nobody is left to talk to. */
+	if (n == 0 && !r->over) {
+		r->over = true;
+		shutdown(r->fd, SHUT_WR);
+	}
 }
 
 /* Write what the kernel takes, run a turn.  False when it took nothing. */
@@ -226,9 +232,10 @@ static inline void raw_talk(struct raw *r)
 	while (r->out.len > 0 && raw_write(r))
 		raw_read(r);
 	buf_reset(&r->out, 0);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++) {
 		ev_run(r->loop, EVRUN_NOWAIT);
-	raw_read(r);
+		raw_read(r);
+	}
 }
 
 /* Frames of that type (and stream, unless 0) that the peer has read; *error
