@@ -153,7 +153,15 @@ void h2_guard_frame(struct h2 *h, const nghttp2_frame_hd *hd)
 		else if (hd->flags & NGHTTP2_FLAG_ACK)
 			h2_guard_idle(h);
 		return;
-	default: /* priorities, window updates; headers, until they are used */
+	case NGHTTP2_PRIORITY:
+		/* Section 6.3; nghttp2 does not look at them without
+		 * priorities. */
+		if (hd->stream_id == 0)
+			h2_doom(h, NGHTTP2_PROTOCOL_ERROR, ERR_PROTOCOL,
+				"PRIORITY of stream 0");
+		h2_guard_idle(h);
+		return;
+	default: /* window updates; headers, until they are used */
 		h2_guard_idle(h);
 	}
 }
