@@ -101,16 +101,20 @@ static bool may_enter(struct listener *l, int fd)
 	return true;
 }
 
-/* No descriptor is left: the one at the head of the queue would wake us for
- * ever.  Refuse it with the reserve, and let others close theirs. */
+/* No descriptor is left: those in the queue would wake us for ever.  Refuse
+ * them with the reserve, and let others close theirs. */
 static void rest(struct listener *l, int error)
 {
 	log_odd("listener", "accept: %s", strerror(error));
 	if (l->reserve_fd >= 0 && (error == EMFILE || error == ENFILE)) {
 		close(l->reserve_fd);
-		int fd = accept(l->fd, NULL, NULL);
-		if (fd >= 0)
+		for (int i = 0; i < ACCEPT_PER_TURN; i++) {
+			int fd = accept(l->fd, NULL, NULL);
+
+			if (fd < 0)
+				break;
 			close(fd);
+		}
 		l->reserve_fd = open_reserve();
 	}
 	ev_io_stop(l->loop, &l->readable);

@@ -2,11 +2,12 @@
 // measured: it has every call answered.
 import fs from 'node:fs';
 import path from 'node:path';
-import net from 'node:net';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
-import { assert, bounded, pause, same, scenarios, until } from '../support/harness.mjs';
+import { assert, bin, bounded, pause, same, scenarios, until } from '../support/harness.mjs';
 import { attack, attacks } from '../support/attacks.mjs';
+import * as h2 from '../support/rawh2.mjs';
 import { load } from '../support/health.mjs';
 
 // Memory that a sanitizer only keeps to find mistakes is none of ours.
@@ -96,6 +97,35 @@ async function survive(place, name, address, most_mib) {
 	assert(peak - before < most_mib * MIB, `${name}: the daemon grew by ${peak - before} KiB`);
 }
 
+// A daemon started by hand, by a shell that says what it must do with.
+async function started(hub, limits, ...options) {
+	const child = spawn('/bin/sh', ['-c', `${limits}; exec "$0" "$@"`, path.join(bin, 'executord'), '--data-dir', hub.dir, ...options],
+		{ env: hub.env, cwd: hub.root, stdio: 'ignore' });
+	await until('it serves', () => hub.manifest() || child.exitCode !== null);
+	same(child.exitCode, null, 'executord');
+	return besieged(hub);
+}
+
+// Many connections that are kept open, some of which are refused; then new ones
+// must be welcome again.
+async function crowd(hub, place, most) {
+	const all = Array.from({ length: 300 }, () => new h2.Raw({ path: hub.socket() }));
+	for (const raw of all)
+		raw.write(h2.hello);
+	const going = until('those too many are refused', () => all.filter(raw => !raw.isClosed).length <= most);
+	const took = await place.neighbour.during(Promise.all([going, pause(300)]));
+	const held = all.filter(raw => !raw.isClosed);
+	assert(held.length > 0, 'some are served');
+	assert((await place.neighbour.counters()).connections <= most, 'as many as allowed');
+	tell(`${all.length} connections, ${held.length} served`, took, 0);
+	await Promise.all(all.map(raw => raw.close()));
+	await calm(place);
+	const late = new Neighbour(hub.socket());
+	await late.during(pause(50));
+	late.close();
+	place.neighbour.close();
+}
+
 // Those that wait for a patience of five seconds, and those that ask for much.
 const patient = ['half_a_preface', 'no_settings', 'half_a_header_block', 'a_header_block_byte_by_byte'];
 const greedy = ['no_window', 'nothing_is_read'];
@@ -116,6 +146,14 @@ await scenarios({
 		await survive(place, greedy[0], { path: hub.socket() }, 150);
 		await until('memory is given back', () => rss(place.pid) < rest + 24 * MIB);
 		place.neighbour.close();
+	},
+
+	async more_connections_than_allowed_are_refused(hub) {
+		await crowd(hub, await started(hub, ':', '--connections', '40'), 40);
+	},
+
+	async without_descriptors_others_are_refused(hub) {
+		await crowd(hub, await started(hub, 'ulimit -n 100'), 100);
 	},
 
 	async half_a_hello_is_not_waited_for(hub) {
