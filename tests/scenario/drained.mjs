@@ -14,6 +14,13 @@ const admin = load('executor/admin/v1/admin.proto').executor.admin.v1;
 const fake = path.join(bin, '..', 'tests', 'fake_source');
 const calls = fileURLToPath(new URL('../support/calls.py', import.meta.url));
 
+// A daemon with these options.
+async function started(hub, ...options) {
+	const child = spawn(path.join(bin, 'executord'), ['--data-dir', hub.dir, ...options],
+		{ env: hub.env, cwd: hub.root, stdio: 'ignore' });
+	await until('it serves', () => fs.existsSync(hub.socket()) || child.exitCode !== null);
+}
+
 // A source that writes a line for each call that it executes.
 async function oracle(hub) {
 	hub.effects = path.join(hub.root, 'effects');
@@ -88,6 +95,50 @@ await scenarios({
 		await stopped;
 		client.close();
 		client.admin.close();
+	},
+
+	// Each second the daemon leaves the connection that there is, and the
+	// client makes another one.
+	async a_client_does_not_notice_that_its_connection_grew_old(hub) {
+		await started(hub, '--client-age', '1', '--log-level', 'debug');
+		await oracle(hub);
+		const client = new mcp.McpService(`unix:${hub.socket()}`, grpc.credentials.createInsecure());
+		const log = () => fs.readFileSync(path.join(hub.dir, 'logs', 'executord.log'), 'utf8');
+		const gone = () => [...log().matchAll(/peer +n=\d+ closed/g)].length;
+		const before = gone();
+		let answered = 0;
+		const run = async () => {
+			while (gone() < before + 3) {
+				await bounded(new Promise((done, fail) => client.Call(
+					request('oracle__echo', {}), { deadline: Date.now() + 60000 }, error => error ? fail(error) : done())), 'a call');
+				answered++;
+			}
+		};
+		await Promise.all(Array.from({ length: 8 }, run));
+		client.close();
+		same(executed(hub), answered, 'what was executed is what was answered');
+	},
+
+	async a_connection_without_calls_is_left(hub) {
+		await started(hub, '--client-idle', '1');
+		const raw = new h2.Raw({ path: hub.socket() });
+		const said = [];
+		raw.onFrame = (type, flags, stream, body) => {
+			if (type === h2.GOAWAY)
+				said.push([body.readUInt32BE(0), body.readUInt32BE(4)]);
+			if (type === h2.PING && !(flags & h2.ACK))
+				raw.write(h2.frame(h2.PING, h2.ACK, 0, body));
+		};
+		await raw.settled(h2.hello);
+		await bounded(raw.closed, 'the end');
+		same(said, [[0x7fffffff, 0], [0, 0]], 'last stream and error of each GOAWAY');
+		const client = new admin.AdminService(`unix:${hub.socket()}`, grpc.credentials.createInsecure());
+		const status = () => bounded(new Promise((done, fail) => client.GetStatus(
+			{}, (error, answer) => error ? fail(error) : done(answer.counters.connections))), 'GetStatus');
+		same(await status(), 1, 'connections');
+		await until('the channel is idle', () => client.getChannel().getConnectivityState(false) === grpc.connectivityState.IDLE);
+		same(await status(), 1, 'connections, on a new one');
+		client.close();
 	},
 
 	async the_number_of_the_last_call_follows_a_round_trip(hub) {
