@@ -189,6 +189,7 @@ static void settle(struct h2 *h)
 	} else if (nghttp2_session_want_read(h->session) ||
 		   nghttp2_session_want_write(h->session)) {
 		h2_guard_block(h);
+		h2_guard_stall(h);
 	} else if (pump_queued(h->pump) == 0) {
 		finish(h);
 	} else {
@@ -261,7 +262,6 @@ static void on_fill(void *owner)
 	h2_enter(h);
 	if (h->state == H2_OPEN && !h->doomed)
 		make_output(h);
-	h2_guard_stall(h);
 	h2_leave(h);
 }
 

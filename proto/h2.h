@@ -67,6 +67,9 @@ struct h2_stream_events {
 	/* The queue for this stream fell below its low mark after h2_queued()
 	 * had passed the high one. */
 	void (*drained)(void *owner);
+	/* What was expected (h2_expect()) did not come in time.  NULL: the
+	 * stream is reset. */
+	void (*late)(void *owner);
 	/* The stream is gone, by any cause; h2_error as on the wire, or
 	 * H2_LOST.  A request that never left was H2_REFUSED_STREAM, as if the
 	 * peer had said so.  s must not be used once this has returned.
@@ -114,7 +117,7 @@ struct h2_limits {
 	uint32_t preface_ms;
 	/* Queued output without progress, of the connection (lost) or of one
 	 * stream of a server for which the client opens no window (reset with
-	 * ENHANCE_YOUR_CALM). */
+	 * ENHANCE_YOUR_CALM); and a message without its rest (.late). */
 	uint32_t stall_ms;
 	size_t queue_high_bytes; /* of one stream; see .drained */
 	size_t queue_low_bytes;
@@ -173,6 +176,11 @@ size_t h2_queued(const struct h2_stream *s);
 
 /* Has the queue passed its high mark, so that .drained is still to come? */
 bool h2_full(const struct h2_stream *s);
+
+/* Server: the peer has begun something, and more of it must come; or no more.
+ * Tell it anew with each piece.  Costs nothing when the rest is there in the
+ * same turn. */
+void h2_expect(struct h2_stream *s, bool more);
 
 /* Client: the request is complete once the queue is empty. */
 void h2_end(struct h2_stream *s);

@@ -264,9 +264,9 @@ void h2_guard_stall(struct h2 *h)
 {
 	struct h2_guard *g = &h->guard;
 
-	if (!h->server || h->limits.stall_ms == 0 || h->state != H2_OPEN)
+	if (!h->server || h->limits.stall_ms == 0)
 		return;
-	if (h->waiting == 0)
+	if (h->waiting + h->expecting == 0)
 		ev_timer_stop(h->loop, &g->stall);
 	else if (!ev_is_active(&g->stall))
 		ev_timer_again(h->loop, &g->stall);

@@ -60,7 +60,7 @@ struct h2_guard {
 	unsigned strikes;
 	ev_timer handshake; /* until their SETTINGS came and ours were acked */
 	ev_timer block;	    /* while a header block is not complete */
-	ev_timer stall;	    /* while streams have to wait with what is queued */
+	ev_timer stall;	    /* while streams have to wait for the peer */
 	bool settings_came, settings_acked;
 	bool block_began; /* since the last look */
 	/* Where in a frame the bytes received so far end. */
@@ -113,6 +113,7 @@ struct h2 {
 	struct list drained;   /* streams to be told */
 	size_t waiting;	       /* streams that have something queued, */
 	size_t waiting_bytes;  /* and how much all of them */
+	size_t expecting;      /* streams of which more must come */
 	uint32_t window_bytes; /* of the connection */
 	uint32_t used_bytes;   /* since the window last grew */
 	struct h2_block block;
@@ -136,6 +137,7 @@ struct h2_stream {
 	struct buf queue;
 	size_t waiting_bytes; /* of it, as the connection counts them */
 	ev_tstamp moved_at;   /* it was empty, or some of it left */
+	ev_tstamp expects_at; /* more, since then; 0: not */
 	struct h2_saved *trailers;
 	uint32_t window_bytes;
 	uint32_t used_bytes; /* since the window last grew */
@@ -180,8 +182,8 @@ void h2_stream_end(struct h2_stream *s);
 void h2_stream_drained(struct h2_stream *s);
 /* Tell .closed and free. */
 void h2_stream_close(struct h2_stream *s, uint32_t error);
-/* Reset those whose queue has not moved since then; returns when the next may
- * be due, or 0 when none has to wait. */
+/* End those whose queue has not moved since then, or of which nothing came;
+ * returns when the next may be due, or 0 when none has to wait. */
 ev_tstamp h2_streams_stalled(struct h2 *h, ev_tstamp since);
 
 /* --- h2_guard.c: each may end in h2_doom() --- */
@@ -196,7 +198,7 @@ void h2_guard_settings(struct h2 *h, bool ack);
 /* After nghttp2 has had these bytes. */
 void h2_guard_received(struct h2 *h, struct slice bytes);
 void h2_guard_block(struct h2 *h);
-/* At the end of a turn: does a stream have to wait? */
+/* After each turn: does a stream have to wait? */
 void h2_guard_stall(struct h2 *h);
 void h2_guard_stop(struct h2 *h);
 

@@ -206,6 +206,17 @@ static void give_up(struct h2_stream *s, const char *why)
 	h2_reset(s, H2_ENHANCE_YOUR_CALM);
 }
 
+static void tell_late(struct h2_stream *s)
+{
+	h2_expect(s, false);
+	if (!hears(s))
+		return;
+	if (s->events->late)
+		s->events->late(s->owner);
+	else
+		h2_reset(s, H2_CANCEL);
+}
+
 ev_tstamp h2_streams_stalled(struct h2 *h, ev_tstamp since)
 {
 	ev_tstamp oldest = 0;
@@ -214,12 +225,16 @@ ev_tstamp h2_streams_stalled(struct h2 *h, ev_tstamp since)
 	     at = at->next) {
 		struct h2_stream *s = LIST_ITEM(at, struct h2_stream, link);
 
-		if (s->waiting_bytes == 0)
-			continue;
-		if (s->moved_at <= since)
+		if (s->waiting_bytes > 0 && s->moved_at <= since)
 			give_up(s, "its window stays closed");
-		else if (oldest == 0 || s->moved_at < oldest)
+		if (s->expects_at > 0 && s->expects_at <= since)
+			tell_late(s);
+		if (s->waiting_bytes > 0 &&
+		    (oldest == 0 || s->moved_at < oldest))
 			oldest = s->moved_at;
+		if (s->expects_at > 0 &&
+		    (oldest == 0 || s->expects_at < oldest))
+			oldest = s->expects_at;
 	}
 	return oldest;
 }
@@ -241,6 +256,7 @@ void h2_stream_close(struct h2_stream *s, uint32_t error)
 		s->events->closed(s->owner,
 				  s->refused ? H2_REFUSED_STREAM : error);
 	drop_queue(s);
+	h2_expect(s, false);
 	free(s->trailers);
 	free(s);
 }
@@ -340,6 +356,15 @@ bool h2_full(const struct h2_stream *s)
 	return s->above_high;
 }
 
+void h2_expect(struct h2_stream *s, bool more)
+{
+	if (more && s->expects_at == 0)
+		s->h2->expecting++;
+	else if (!more && s->expects_at > 0)
+		s->h2->expecting--;
+	s->expects_at = more ? ev_now(s->h2->loop) : 0;
+}
+
 void h2_end(struct h2_stream *s)
 {
 	assert(!s->h2->server);
@@ -394,6 +419,7 @@ void h2_reset(struct h2_stream *s, enum h2_error error)
 	s->above_high = false;
 	list_remove(&s->drained_link);
 	drop_queue(s);
+	h2_expect(s, false);
 	nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id,
 				  error);
 	h2_wake(s->h2);

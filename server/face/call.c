@@ -174,6 +174,14 @@ static void on_drained(void *owner)
 		c->events->drained(c->owner);
 }
 
+static void on_late(void *owner)
+{
+	struct err e;
+
+	err_set(&e, ERR_DEADLINE, "the rest of a message did not come in time");
+	call_break(owner, &e);
+}
+
 static void on_closed(void *owner, uint32_t h2_error)
 {
 	struct call *c = owner;
@@ -192,6 +200,7 @@ static const struct h2_stream_events stream_events = {
 	.data = on_data,
 	.end = on_end,
 	.drained = on_drained,
+	.late = on_late,
 	.closed = on_closed,
 };
 

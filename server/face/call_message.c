@@ -93,6 +93,14 @@ static void tell_end(struct call *c)
 	}
 }
 
+/* Who begins a message must go on with it. */
+static void expect_rest(struct call *c)
+{
+	bool begun = call_takes_one(c) ? !c->ended : c->reader.torn.len > 0;
+
+	h2_expect(c->stream, begun && reads(c) && !c->paused);
+}
+
 static void take_held(struct call *c)
 {
 	if (!c->paused && reads(c) && c->held.len > 0) {
@@ -105,6 +113,8 @@ static void take_held(struct call *c)
 		buf_reset(&c->held, 0);
 		if (c->ended)
 			tell_end(c);
+		else
+			expect_rest(c);
 	}
 }
 
@@ -118,6 +128,7 @@ static void on_resume(struct ev_loop *loop, struct ev_watcher *w, int revents)
 void call_message_init(struct call *c)
 {
 	grpc_reader_init(&c->reader, c->service->limit_bytes);
+	expect_rest(c);
 	ev_init(&c->resume, on_resume);
 	c->resume.data = c;
 }
@@ -135,11 +146,13 @@ void call_message_data(struct call *c, struct slice bytes)
 	size_t used = feed(c, bytes);
 	if (reads(c) && used < bytes.len)
 		buf_append(&c->held, bytes.ptr + used, bytes.len - used);
+	expect_rest(c);
 }
 
 void call_message_end(struct call *c)
 {
 	c->ended = true;
+	h2_expect(c->stream, false);
 	if (reads(c) && !c->paused && c->held.len == 0)
 		tell_end(c);
 }
@@ -149,6 +162,7 @@ void call_message_release(struct call *c)
 	/* The message that is being handed up may lie in there. */
 	if (c->feeding)
 		return;
+	h2_expect(c->stream, false);
 	ev_clear_pending(c->loop, &c->resume);
 	grpc_reader_finish(&c->reader);
 	buf_finish(&c->request);

@@ -324,6 +324,27 @@ static void a_stream_that_moves_is_waited_for(void **state)
 	assert_int_equal(raw_count(&peer, RAW_RST_STREAM, 1, NULL), 0);
 }
 
+static void what_was_begun_must_go_on(void **state)
+{
+	uint32_t error = 0;
+
+	(void)state;
+	limits.stall_ms = 30;
+	greet();
+	request(1);
+	h2_expect(peer.stream, true);
+	request(3);
+	h2_expect(peer.stream, true);
+	h2_expect(peer.stream, false);
+	request(5);
+	run_until(peer.closed);
+	raw_talk(&peer);
+	assert_int_equal(raw_count(&peer, RAW_RST_STREAM, 0, NULL), 1);
+	assert_int_equal(raw_count(&peer, RAW_RST_STREAM, 1, &error), 1);
+	assert_int_equal(error, H2_CANCEL);
+	assert_int_equal(h2_streams(peer.h), 2);
+}
+
 static void what_waits_in_all_streams_is_bounded(void **state)
 {
 	uint32_t error = 0;
@@ -367,6 +388,7 @@ int main(void)
 		LIFE(a_response_forgives_the_pings_before),
 		LIFE(a_stream_without_a_window_is_given_up_alone),
 		LIFE(a_stream_that_moves_is_waited_for),
+		LIFE(what_was_begun_must_go_on),
 		LIFE(what_waits_in_all_streams_is_bounded),
 	};
 
