@@ -31,12 +31,13 @@ static ev_tstamp keep_alive(struct h2 *h, ev_tstamp now)
 		nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE,
 				    alive_payload);
 		h2_wake(h);
-		return now + seconds(h->limits.keepalive_timeout_ms);
-	}
-	if (now >= lost_at)
+		lost_at = now + seconds(h->limits.keepalive_timeout_ms);
+	} else if (now >= lost_at) {
 		h2_doom(h, NGHTTP2_NO_ERROR, ERR_LOST,
 			"keepalive pings are not answered");
-	return lost_at;
+	}
+	/* Once it is answered the next one is due. */
+	return fmin(lost_at, now + seconds(h->limits.keepalive_ms));
 }
 
 /* A connection without streams is not kept for ever. */

@@ -83,11 +83,11 @@ function tell(name, took, grown) {
 	console.log(`     ${name}: ${took.length} calls, ms p50 ${at(0.5)} p99 ${at(0.99)} max ${at(1)}; at most ${(grown / MIB).toFixed(1)} MiB more`);
 }
 
-async function survive(place, name, address, most_mib) {
+async function survive(place, name, where, most_mib) {
 	const before = rss(place.pid);
 	let peak = before;
 	const watch = setInterval(() => { peak = Math.max(peak, rss(place.pid)); }, 5);
-	const going = bounded(attack(name, address), name);
+	const going = bounded(attack(name, where), name);
 	const took = await place.neighbour.during(going).finally(() => clearInterval(watch));
 	const outcome = await going;
 	for (const [key, want] of Object.entries(attacks[name].want))
@@ -126,6 +126,8 @@ async function crowd(hub, place, most) {
 	place.neighbour.close();
 }
 
+const socket = hub => ({ address: { path: hub.socket() } });
+
 // Those that wait for a patience of five seconds, and those that ask for much.
 const patient = ['half_a_preface', 'no_settings', 'half_a_header_block', 'a_header_block_byte_by_byte'];
 const greedy = ['no_window', 'nothing_is_read'];
@@ -134,16 +136,16 @@ await scenarios({
 	async floods_end_only_their_own_connection(hub) {
 		const place = await besieged(hub);
 		for (const name of Object.keys(attacks).filter(n => !patient.includes(n) && !greedy.includes(n)))
-			await survive(place, name, { path: hub.socket() }, 24);
+			await survive(place, name, socket(hub), 24);
 		place.neighbour.close();
 	},
 
 	async who_takes_no_answers_costs_only_their_size(hub) {
 		const place = await besieged(hub);
 		for (const name of greedy)
-			await survive(place, name, { path: hub.socket() }, 150);
+			await survive(place, name, socket(hub), 150);
 		const rest = rss(place.pid);
-		await survive(place, greedy[0], { path: hub.socket() }, 150);
+		await survive(place, greedy[0], socket(hub), 150);
 		await until('memory is given back', () => rss(place.pid) < rest + 24 * MIB);
 		place.neighbour.close();
 	},
@@ -158,7 +160,7 @@ await scenarios({
 
 	async half_a_hello_is_not_waited_for(hub) {
 		const place = await besieged(hub);
-		const going = patient.map(name => bounded(attack(name, { path: hub.socket() }), name));
+		const going = patient.map(name => bounded(attack(name, socket(hub)), name));
 		const took = await place.neighbour.during(Promise.all(going));
 		for (const [i, name] of patient.entries())
 			for (const [key, want] of Object.entries(attacks[name].want))

@@ -141,6 +141,28 @@ await scenarios({
 		client.close();
 	},
 
+	async a_silent_client_is_asked_and_stays(hub) {
+		await started(hub, '--client-keepalive', '1');
+		const client = new admin.AdminService(`unix:${hub.socket()}`, grpc.credentials.createInsecure());
+		const status = () => bounded(new Promise((done, fail) => client.GetStatus(
+			{}, (error, answer) => error ? fail(error) : done(answer.counters.connections))), 'GetStatus');
+		const raw = new h2.Raw({ path: hub.socket() });
+		let asked = 0;
+		raw.onFrame = (type, flags, stream, body) => {
+			if (type !== h2.PING || flags & h2.ACK)
+				return;
+			asked++;
+			raw.write(h2.frame(h2.PING, h2.ACK, 0, body));
+		};
+		await raw.settled(h2.hello);
+		same(await status(), 2, 'connections');
+		await bounded(raw.until(() => asked === 3), 'three pings');
+		same(client.getChannel().getConnectivityState(false), grpc.connectivityState.READY, 'the stock client');
+		same(await status(), 2, 'connections after three pings');
+		await raw.close();
+		client.close();
+	},
+
 	async the_number_of_the_last_call_follows_a_round_trip(hub) {
 		await hub.ok('endpoint');
 		const raw = new h2.Raw({ path: hub.socket() });

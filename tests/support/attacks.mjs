@@ -5,6 +5,8 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { fileURLToPath } from 'node:url';
 import * as h2 from './rawh2.mjs';
 
+// What a listener asks of every request.
+const fields = workerData?.fields ?? {};
 const CHECK = '/grpc.health.v1.Health/Check';
 const CALL = '/executor.mcp.v1.McpService/Call';
 const calm = { error: h2.ENHANCE_YOUR_CALM };
@@ -13,8 +15,8 @@ const broken = { ...calm, debug: 'too many streams are broken' };
 
 const repeat = (count, make) => Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
 const open = (stream, more, flags = 0) =>
-	h2.frame(h2.HEADERS, h2.END_HEADERS | flags, stream, h2.request(CHECK, more));
-const bomb = Buffer.concat([h2.request(CHECK), Buffer.alloc(10000, 0xbe)]);
+	h2.frame(h2.HEADERS, h2.END_HEADERS | flags, stream, h2.request(CHECK, { ...fields, ...more }));
+const bomb = Buffer.concat([h2.request(CHECK, fields), Buffer.alloc(10000, 0xbe)]);
 const odd = i => 2 * i + 1;
 
 const outcome = raw => ({
@@ -70,7 +72,7 @@ const json = Buffer.from(JSON.stringify({
 	jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'large__text', arguments: { bytes: 100000 } },
 }));
 const ask = stream => Buffer.concat([
-	h2.frame(h2.HEADERS, h2.END_HEADERS, stream, h2.request(CALL)),
+	h2.frame(h2.HEADERS, h2.END_HEADERS, stream, h2.request(CALL, fields)),
 	h2.frame(h2.DATA, h2.END_STREAM, stream, h2.message(Buffer.concat([Buffer.from([0x0a, json.length]), json]))),
 ]);
 
@@ -89,14 +91,14 @@ export const attacks = {
 	made_to_reset_by_a_header: drip(id => open(id, { connection: 'close' }), broken),
 
 	continuations: flood(() => Buffer.concat([
-		h2.frame(h2.HEADERS, 0, 1, h2.request(CHECK)),
+		h2.frame(h2.HEADERS, 0, 1, h2.request(CHECK, fields)),
 		repeat(20000, () => h2.frame(h2.CONTINUATION, 0, 1, h2.field('x', 'y')))]), calm),
 	large_continuations: flood(() => Buffer.concat([
-		h2.frame(h2.HEADERS, 0, 1, h2.request(CHECK)),
+		h2.frame(h2.HEADERS, 0, 1, h2.request(CHECK, fields)),
 		repeat(200, () => h2.frame(h2.CONTINUATION, 0, 1, h2.field('x', 'y'.repeat(16000))))]), calm),
 	// Each request's list is 40 MB when it is written out.
 	header_bombs: flood(() => repeat(2000, i => h2.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, odd(i),
-		i ? bomb : Buffer.concat([h2.request(CHECK), h2.field('a', 'x'.repeat(4000), true)]))), broken),
+		i ? bomb : Buffer.concat([h2.request(CHECK, fields), h2.field('a', 'x'.repeat(4000), true)]))), broken),
 	// Half of what is answered, and again and again.
 	large_headers: {
 		want: { ended: 1000, resets: 0 },
@@ -147,7 +149,7 @@ export const attacks = {
 		async run(address) {
 			const raw = await greet(address);
 			await raw.write(repeat(256, i => Buffer.concat([
-				h2.frame(h2.HEADERS, h2.END_HEADERS, odd(i), h2.request(CALL)),
+				h2.frame(h2.HEADERS, h2.END_HEADERS, odd(i), h2.request(CALL, fields)),
 				h2.frame(h2.DATA, 0, odd(i), Buffer.concat([Buffer.from([0]), h2.u32(4000000), Buffer.from('x')])),
 			])));
 			await raw.settled();
@@ -205,7 +207,7 @@ export const attacks = {
 		want: { error: h2.PROTOCOL_ERROR, closed: true },
 		async run(address) {
 			const raw = await greet(address);
-			await raw.write(h2.frame(h2.HEADERS, 0, 1, h2.request(CHECK)));
+			await raw.write(h2.frame(h2.HEADERS, 0, 1, h2.request(CHECK, fields)));
 			await raw.closed;
 			return outcome(raw);
 		},
@@ -214,7 +216,7 @@ export const attacks = {
 		want: { closed: true },
 		async run(address) {
 			const raw = await greet(address);
-			const bytes = h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.request(CHECK));
+			const bytes = h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.request(CHECK, fields));
 			for (let i = 0; i < bytes.length && !raw.isClosed; i++) {
 				await raw.write(bytes.subarray(i, i + 1));
 				await new Promise(done => setTimeout(done, 100));
@@ -225,10 +227,11 @@ export const attacks = {
 	}),
 };
 
-// Its outcome.
-export function attack(name, address) {
+// Its outcome.  where: the address, and the fields that every request there
+// must have.
+export function attack(name, { address, fields }) {
 	return new Promise((done, fail) => {
-		const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { name, address } });
+		const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { name, address, fields } });
 		worker.on('message', done);
 		worker.on('error', fail);
 	});

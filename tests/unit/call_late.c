@@ -12,7 +12,7 @@
 
 #include "proto/log.h"
 
-enum { STALL_MS = 30 };
+enum { STALL_MS = 500 };
 
 #define CHECK "/grpc.health.v1.Health/Check"
 
@@ -90,7 +90,7 @@ static void each_piece_gives_it_more_time(void **state)
 
 	rpc_begin(&w->client, &w->rpc, CHECK);
 	for (size_t i = 0; i < sizeof(message) - 1; i++) {
-		ev_tstamp until = ev_time() + 0.005;
+		ev_tstamp until = ev_time() + 0.025;
 
 		put(w, &message[i], 1);
 		while (ev_time() < until)
