@@ -150,6 +150,21 @@ await scenarios({
 		place.neighbour.close();
 	},
 
+	// With the token and without: the limits are those of the connection.
+	async a_port_is_held_to_stricter_limits(hub) {
+		const place = await started(hub, ':', '--listen', '127.0.0.1:0');
+		const { hostname: host, port, host: authority } = new URL(hub.manifest().tcp_url);
+		const token = fs.readFileSync(path.join(hub.dir, 'token'), 'latin1').trim();
+		const address = { host, port: Number(port) };
+		const client = { address, fields: { ':authority': authority, authorization: `Bearer ${token}` } };
+		const floods = ['rapid_reset', 'made_to_reset_by_a_window', 'header_bombs', 'settings', 'pings', 'empty_data', 'unknown_frames'];
+		for (const name of floods)
+			await survive(place, name, client, 24);
+		for (const name of floods.filter(n => n !== 'made_to_reset_by_a_window'))
+			await survive(place, name, { address }, 24);
+		place.neighbour.close();
+	},
+
 	async more_connections_than_allowed_are_refused(hub) {
 		await crowd(hub, await started(hub, ':', '--connections', '40'), 40);
 	},

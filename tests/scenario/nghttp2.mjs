@@ -1,40 +1,38 @@
 // nghttp2's own clients against the daemon: a health check is a request like
 // any other, and each has its status.
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
-import { assert, same, scenarios } from '../support/harness.mjs';
+import { assert, bin, same, scenarios, until } from '../support/harness.mjs';
 import { message } from '../support/rawh2.mjs';
 
 const CHECK = '/grpc.health.v1.Health/Check';
 
-// nghttp knows no unix sockets: a port that leads to one.
+// A daemon with a port, which nghttp needs; and the token for it.
 async function port(hub) {
-	const server = net.createServer(from => {
-		const to = net.connect(hub.socket());
-		for (const [a, b] of [[from, to], [to, from]]) {
-			a.on('error', () => {});
-			a.pipe(b);
-		}
-	});
-	await new Promise(done => server.listen(0, '127.0.0.1', done));
-	return server;
+	const child = spawn(path.join(bin, 'executord'), ['--data-dir', hub.dir, '--listen', '127.0.0.1:0'],
+		{ env: hub.env, cwd: hub.root, stdio: 'ignore' });
+	await until('it serves', () => fs.existsSync(hub.socket()) || child.exitCode !== null);
+	const token = fs.readFileSync(path.join(hub.dir, 'token'), 'latin1').trim();
+	return { base: hub.manifest().tcp_url, allowed: ['-H', `authorization: Bearer ${token}`] };
 }
 
-async function body(hub, bytes) {
+function body(hub, bytes) {
 	const file = path.join(hub.root, `body-${bytes.length}`);
 	fs.writeFileSync(file, message(bytes));
-	await hub.ok('endpoint');
 	return file;
 }
 
 await scenarios({
 	async h2load_has_every_request_answered(hub) {
-		const file = await body(hub, Buffer.alloc(0));
-		for (const [connections, streams] of [[1, 1], [1, 32], [8, 32]]) {
+		const { base, allowed } = await port(hub);
+		const file = body(hub, Buffer.alloc(0));
+		const socket = ['-B', `unix:${hub.socket()}`, `http://localhost${CHECK}`];
+		const tcp = [...allowed, base + CHECK];
+		for (const [connections, streams, where] of [[1, 1, socket], [1, 32, socket], [8, 32, socket], [8, 32, tcp]]) {
 			const r = await hub.run('h2load', [
-				'-B', `unix:${hub.socket()}`, '-n', '1000', '-c', String(connections), '-m', String(streams),
-				'-d', file, '-H', 'content-type: application/grpc', '-H', 'te: trailers', `http://localhost${CHECK}`]);
+				'-n', '1000', '-c', String(connections), '-m', String(streams),
+				'-d', file, '-H', 'content-type: application/grpc', '-H', 'te: trailers', ...where]);
 			same(r.code, 0, `h2load: ${r.out}${r.err}`);
 			const [, total, , , good] = /requests: (\d+) total, (\d+) started, (\d+) done, (\d+) succeeded/.exec(r.out) ?? [];
 			same([total, good], ['1000', '1000'], r.out);
@@ -45,13 +43,12 @@ await scenarios({
 
 	async nghttp_sees_the_status_of_each_call(hub) {
 		// A name that is not known: field 1, "x".
-		const files = [await body(hub, Buffer.alloc(0)), await body(hub, Buffer.from([0x0a, 1, 0x78]))];
-		const server = await port(hub);
-		const base = `http://127.0.0.1:${server.address().port}`;
+		const files = [body(hub, Buffer.alloc(0)), body(hub, Buffer.from([0x0a, 1, 0x78]))];
+		const { base, allowed } = await port(hub);
 		const run = async (file, url, ...more) => {
 			const r = await hub.run('nghttp', [
 				'-v', '-m', '20', '-H', ':method: POST', '-H', 'content-type: application/grpc', '-H', 'te: trailers',
-				'-d', file, ...more, url]);
+				'-d', file, ...allowed, ...more, url]);
 			same(r.code, 0, `nghttp: ${r.err}`);
 			return r.out;
 		};
@@ -67,6 +64,5 @@ await scenarios({
 		const large = await run(files[0], base + CHECK, '--continuation');
 		same(statuses(large), twenty(8), 'large headers');
 		assert(!/RST_STREAM|error_code=(?!NO_ERROR)/.test(good + odd), 'nothing is reset');
-		server.close();
 	},
 });

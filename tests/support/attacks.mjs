@@ -51,7 +51,8 @@ const drip = (bytes, want) => ({
 	async run(address) {
 		const raw = await greet(address);
 		for (let i = 0; i < 5000 && !raw.isClosed; i += 50) {
-			await raw.settled(repeat(50, k => bytes(odd(i + k))));
+			await raw.write(repeat(50, k => bytes(odd(i + k))));
+			await raw.until(() => raw.resets.size === i + 50);
 		}
 		await raw.closed;
 		return outcome(raw);
