@@ -245,10 +245,11 @@ void hub_drain(struct hub *h)
 
 void hub_leave(struct hub *h)
 {
-	sessions_end(h->sessions);
 	peers_drain(h->peers);
 	if (h->port)
 		port_drain(h->port);
+	sessions_end(h->sessions);
+	health_end(h->health);
 }
 
 void hub_stop(struct hub *h, void (*done)(void *owner), void *owner)

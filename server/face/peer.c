@@ -170,8 +170,11 @@ void peers_drain(struct peers *all)
 
 	/* One may be over, and forgotten, as soon as it drains. */
 	for (struct list *l = all->list.next; l != &all->list; l = next) {
+		struct peer *p = LIST_ITEM(l, struct peer, link);
+
 		next = l->next;
-		h2_drain(LIST_ITEM(l, struct peer, link)->h2);
+		h2_flush(p->h2); /* nghttp2 lets a GOAWAY overtake DATA */
+		h2_drain(p->h2);
 	}
 }
 

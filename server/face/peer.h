@@ -31,7 +31,8 @@ size_t peers_count(const struct peers *all);
 /* Calls open in all of them. */
 size_t peers_streams(const struct peers *all);
 
-/* Every connection takes no new calls, and ends with its last one. */
+/* Every connection takes no new calls, and ends with its last one.  What calls
+ * have queued until now leaves before their client hears of it. */
 void peers_drain(struct peers *all);
 
 /* Close them at once: every call hears that it is closed.  Not from inside a

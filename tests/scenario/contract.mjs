@@ -47,7 +47,19 @@ async function refused(hub, word) {
 	assert((r.out + r.err).includes(word), `'${word}' in ${r.out}${r.err}`);
 }
 
+const text = file => fs.readFileSync(path.join(root, file), 'utf8');
+
 await scenarios({
+	async the_document_has_the_reasons_of_the_program(hub) {
+		assert(hub);
+		const row = /\[ERR_\w+\] = \{GRPC_(\w+),\s*(-\d+),\s*"(\w+)"\}/g;
+		const program = [...text('proto/err.c').matchAll(row)].map(m => [m[3], m[2], m[1]]);
+		const table = /^\| `(\w+)` \| (-\d+) \| ([A-Z_]+) \| \S/gm;
+		const document = [...text('docs/protocol.md').matchAll(table)].map(m => [m[1], m[2], m[3]]);
+		assert(program.length > 30, `rows of proto/err.c: ${program.length}`);
+		same(document.sort(), program.sort(), 'docs/protocol.md against proto/err.c');
+	},
+
 	async this_checkout_keeps_it(hub) {
 		const r = await check(hub);
 		same([r.code, r.err], [0, ''], r.out);

@@ -1,7 +1,7 @@
 // Stock gRPC clients talk to the daemon as they would to any server.
 import crypto from 'node:crypto';
 import grpc from '@grpc/grpc-js';
-import { assert, bounded, same, scenarios } from '../support/harness.mjs';
+import { assert, bounded, same, scenarios, until } from '../support/harness.mjs';
 import { load, serving } from '../support/health.mjs';
 
 const mcp = load('executor/mcp/v1/mcp.proto').executor.mcp.v1;
@@ -28,6 +28,28 @@ await scenarios({
 		const client = await stub(hub, Health);
 		const error = await unary(client, 'Check', { service: 'no.such.Service' }).catch(e => e);
 		same(error.code, grpc.status.NOT_FOUND, 'an unknown service');
+		client.close();
+	},
+
+	async a_watch_hears_that_the_daemon_stops(hub) {
+		const { Health } = load('grpc/health/v1/health.proto').grpc.health.v1;
+		const client = await stub(hub, Health);
+		const { statuses } = await unary(client, 'List', {});
+		same(Object.keys(statuses).includes('executor.mcp.v1.McpService'), true, 'List has the services');
+		same([...new Set(Object.values(statuses).map(s => s.status))], ['SERVING'], 'List');
+		const watch = service => {
+			const seen = [];
+			const call = client.Watch({ service });
+			call.on('data', answer => seen.push(answer.status));
+			const end = bounded(new Promise(done => call.on('error', e => done(e.code))), `the end of the watch of '${service}'`);
+			return { seen, end };
+		};
+		const watches = ['', 'executor.mcp.v1.McpService', 'no.such.Service'].map(watch);
+		await until('every watch heard something', () => watches.every(w => w.seen.length > 0));
+		await hub.ok('daemon', 'stop');
+		for (const w of watches)
+			same(await w.end, grpc.status.UNAVAILABLE, 'the end of a watch');
+		same(watches.map(w => w.seen), [['SERVING', 'NOT_SERVING'], ['SERVING', 'NOT_SERVING'], ['SERVICE_UNKNOWN']], 'what was heard');
 		client.close();
 	},
 

@@ -61,6 +61,8 @@ struct rpc {
 	uint32_t h2_error;
 	/* What comes is counted, but the window stays shut. */
 	bool unread;
+	const struct rpc_client *client;
+	bool late; /* something came behind a GOAWAY */
 };
 
 /* --- events --------------------------------------------------------------- */
@@ -82,6 +84,7 @@ static inline void rpc_on_data(void *owner, struct slice bytes)
 {
 	struct rpc *r = owner;
 
+	r->late |= r->client->goaway;
 	buf_append_slice(&r->body, bytes);
 	if (!r->unread)
 		h2_consume(r->stream, bytes.len);
@@ -167,7 +170,7 @@ static inline void rpc_ask(struct rpc_client *c, struct rpc *r,
 	struct err e;
 
 	memset(ballast, 'x', ask->ballast_bytes);
-	*r = (struct rpc){0};
+	*r = (struct rpc){.client = c};
 	rpc_add(list, &count, ":method", ask->method ? ask->method : "POST");
 	rpc_add(list, &count, ":scheme", "http");
 	rpc_add(list, &count, ":path", ask->path);
