@@ -14,6 +14,7 @@
 #include "server/face/mcp_service.h"
 #include "server/face/peer.h"
 #include "server/face/port.h"
+#include "server/face/reflection_service.h"
 #include "server/face/service.h"
 #include "server/mcp/router.h"
 #include "server/mcp/session.h"
@@ -44,6 +45,7 @@ struct hub {
 	struct mcp_service *mcp;
 	struct admin *admin;
 	struct health *health;
+	struct reflection *reflection;
 	struct peers *peers;
 	struct listener *listener;
 	struct port *port; /* NULL: not on TCP */
@@ -116,6 +118,7 @@ static void make_face(struct hub *h, const struct admin_events *events,
 	h->admin = admin_new(&h->services, h->router, h->sessions, h->store,
 			     events, owner);
 	h->health = health_new(&h->services);
+	h->reflection = reflection_new(&h->services);
 	h->peers = peers_new(h->loop, &h->services, &local);
 }
 
@@ -250,6 +253,7 @@ void hub_leave(struct hub *h)
 		port_drain(h->port);
 	sessions_end(h->sessions);
 	health_end(h->health);
+	reflection_end(h->reflection);
 }
 
 void hub_stop(struct hub *h, void (*done)(void *owner), void *owner)
@@ -269,6 +273,7 @@ void hub_free(struct hub *h)
 	port_free(h->port);
 	listener_free(h->listener);
 	peers_free(h->peers);
+	reflection_free(h->reflection);
 	health_free(h->health);
 	mcp_service_free(h->mcp);
 	/* Before the admin service, to which they may still answer. */

@@ -59,4 +59,10 @@ await scenarios({
 		fs.writeFileSync(path.join(hub.root, 'call.cc'), block('C++', 'cpp'));
 		await prints(hub, 'Echo: from C++', 'sh', ['-e', '-c', block('C++', 'sh')]);
 	},
+
+	async buf(hub) {
+		await begin(hub);
+		fs.unlinkSync(path.join(hub.root, 'proto')); // the daemon tells it all
+		await prints(hub, 'Echo: from buf', 'sh', ['-e', '-c', block('From a shell', 'sh')]);
+	},
 });
