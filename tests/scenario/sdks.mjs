@@ -4,69 +4,9 @@
 // list of black-box tests.
 import path from 'node:path';
 import { assert, bin, bounded, same, scenarios, until } from '../support/harness.mjs';
+import { each, load, Sdk, sdks } from '../support/sdks.mjs';
 
 const fake = path.join(bin, '..', 'tests', 'fake_source');
-
-// The package, the revision that it asks for, and how its client is made.
-const sdks = [
-	['sdk-1.0.1', '2024-11-05'],
-	['sdk-1.11.0', '2025-03-26'],
-	['sdk-1.17.0', '2025-06-18'],
-	['@modelcontextprotocol/sdk', '2025-11-25'],
-	['@modelcontextprotocol/client', '2025-11-25'],
-];
-
-async function load(name) {
-	if (name === '@modelcontextprotocol/client') {
-		const { Client } = await import(name);
-		const { StdioClientTransport } = await import(`${name}/stdio`);
-		return { Client, StdioClientTransport, second: true };
-	}
-	const { Client } = await import(`${name}/client/index.js`);
-	const { StdioClientTransport } = await import(`${name}/client/stdio.js`);
-	const types = await import(`${name}/types.js`);
-	return { Client, StdioClientTransport, types };
-}
-
-class Sdk {
-	async connect(hub, name) {
-		const { Client, StdioClientTransport, types, second } = await load(name);
-		this.second = second;
-		this.types = types;
-		this.client = new Client({ name, version: '1' }, {
-			capabilities: {},
-			...(second ? { versionNegotiation: { mode: 'legacy' } } : {}),
-		});
-		await bounded(this.client.connect(new StdioClientTransport({
-			command: path.join(bin, 'executor-mcp-adapter'), env: hub.env, stderr: 'ignore',
-		})), `${name} connects`);
-		return this;
-	}
-
-	async tools() {
-		return (await bounded(this.client.listTools(), 'tools/list')).tools;
-	}
-
-	call(name, args = {}, options) {
-		const params = { name, arguments: args };
-		return bounded(this.second ? this.client.callTool(params, options) :
-			this.client.callTool(params, undefined, options), name);
-	}
-}
-
-// Run body with a client of each SDK.
-async function each(hub, body) {
-	for (const [name, revision] of sdks) {
-		const sdk = await new Sdk().connect(hub, name);
-		try {
-			await body(sdk, revision, name);
-		} catch (error) {
-			error.message = `${name}: ${error.message}`;
-			throw error;
-		}
-		await sdk.client.close();
-	}
-}
 
 const kinds = result => result.content.map(c => c.type);
 
