@@ -1,4 +1,5 @@
 // Any client may run the adapter, and treat it as clients do.
+// Numbers are those of the cases in the list of black-box tests.
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -61,6 +62,7 @@ await scenarios({
 		same((await a.ask('ping')).result, {}, 'ping after all that');
 	},
 
+	// 1, 2
 	async known_revisions_are_echoed_and_others_get_the_newest(hub) {
 		for (const [asked, got] of [
 			['2024-11-05', '2024-11-05'], ['2025-03-26', '2025-03-26'], ['2025-06-18', '2025-06-18'],
@@ -73,6 +75,7 @@ await scenarios({
 		}
 	},
 
+	// 3
 	async a_probe_before_initialize_does_not_pin(hub) {
 		const a = hub.adapter();
 		const probe = await a.ask('server/discover', { _meta: {} }, 'server-discover-probe-1');

@@ -1,5 +1,6 @@
 // What sources ask of clients, through the real programs: it reaches the right
 // one, or nobody.
+// Numbers are those of the cases in the list of black-box tests.
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -62,6 +63,7 @@ const elicit = { method: 'elicitation/create', params: { message: 'sure?', reque
 const answersOf = m => m.result.structuredContent.answers.map(a => a.result ?? a.error);
 
 await scenarios({
+	// 15
 	async a_prompt_reaches_the_one_that_calls(hub) {
 		await hub.addEverything();
 		const [a, b] = [await raw(hub), await raw(hub)];
@@ -144,6 +146,7 @@ await scenarios({
 		await client.close();
 	},
 
+	// 23
 	async a_client_that_cannot_is_not_asked(hub) {
 		await hub.addEverything();
 		const client = await sdk(hub, {}, {});
@@ -164,6 +167,7 @@ await scenarios({
 		await other.close();
 	},
 
+	// 17
 	async roots_of_one_client_change_nothing_for_others(hub) {
 		const [own, others] = ['own', 'others'].map(d => path.join(hub.root, d));
 		fs.mkdirSync(own);

@@ -39,6 +39,7 @@ const byId = answers => Object.fromEntries(answers.map(m => [JSON.stringify(m.id
 
 await scenarios({
 	// 50 of the list of black-box tests
+	// 50
 	async three_requests_and_a_notification_get_three_answers(hub) {
 		const adapter = await connected(hub);
 		const answers = await send(adapter, [

@@ -1,5 +1,6 @@
 // Sources as a supervisor keeps them: how many start, how they are ended, what
 // is left of them, and what becomes of those that fail.
+// Numbers are those of the cases in the list of black-box tests.
 import fs from 'node:fs';
 import path from 'node:path';
 import { alive, assert, bin, everything, pause, same, scenarios, until } from '../support/harness.mjs';
@@ -69,6 +70,7 @@ await scenarios({
 		assert(most >= 2 && most <= 4, `${most} started at a time`);
 	},
 
+	// 42
 	async a_broken_and_five_mute_ones_delay_nobody(hub) {
 		await hub.ok('source', 'add', 'broken', '--', fake, 'exit');
 		for (let i = 0; i < 5; i++)

@@ -1,5 +1,6 @@
 // Resources, prompts, completion and subscriptions, with the real everything
 // server behind the real programs.
+// Numbers are those of the cases in the list of black-box tests.
 import { assert, same, scenarios, until } from '../support/harness.mjs';
 
 async function result(adapter, method, params = {}) {
@@ -38,6 +39,7 @@ await scenarios({
 		assert(completion.values.length > 0, 'completion');
 	},
 
+	// 39
 	async two_servers_with_the_same_resources_can_both_be_read(hub) {
 		await hub.addEverything('one');
 		await hub.addEverything('two');
@@ -66,6 +68,7 @@ await scenarios({
 			same(await result(b, method), before[i], method);
 	},
 
+	// 30
 	async only_subscribers_hear_of_an_update(hub) {
 		await hub.addEverything();
 		const [a, b] = [hub.adapter(), hub.adapter()];

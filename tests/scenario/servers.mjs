@@ -1,4 +1,5 @@
 // Real MCP servers, small and large, behind one hub at once.
+// Numbers are those of the cases in the list of black-box tests.
 import fs from 'node:fs';
 import path from 'node:path';
 import { assert, everything, filesystem, modules, same, scenarios, until } from '../support/harness.mjs';
@@ -97,6 +98,7 @@ await scenarios({
 	},
 
 	// 17 (without roots of a client, which are not passed on)
+	// 17
 	async directories_of_a_shared_server_are_the_users(hub) {
 		const dir = path.join(hub.root, 'files');
 		fs.mkdirSync(dir);
