@@ -98,6 +98,12 @@ uint64_t turns_owner(struct routed *at, bool *several, struct err *e)
 {
 	uint64_t sole = call_sole_session(at, several);
 
+	/* What waits for the start was not sent yet. */
+	if (source_state(at->source) != SOURCE_READY) {
+		*several = false;
+		err_set(e, ERR_CANCELLED, "no client's request has reached it");
+		return 0;
+	}
 	if (*several) {
 		err_set(e, ERR_CANCELLED,
 			"several clients wait for the source, and it does not "

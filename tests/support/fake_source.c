@@ -17,6 +17,7 @@
  *   many-tools               a page of 6000 tools, again and again
  *   flood                    3 MiB to stderr first
  *   asks                     ping, roots/list and an unknown request
+ *   early                    asks the user before it answers initialize
  *   late                     answers what was cancelled
  *   batch                    writes each answer as a batch of one
  *   odd-names                lists tools with names that need care
@@ -809,6 +810,9 @@ static void on_initialize(const struct jsonrpc *m)
 
 	if (is("mute"))
 		return;
+	if (is("early"))
+		say_text("{\"jsonrpc\":\"2.0\",\"id\":\"early\",\"method\":"
+			 "\"elicitation/create\",\"params\":{}}");
 	if (is("slow"))
 		append_to("STARTS", slice_of("end"));
 	if (is("close-stdout")) {

@@ -166,6 +166,25 @@ static void a_call_that_was_given_up_may_still_ask(void **state)
 	hub_end(h);
 }
 
+/* It waits for the start, which cannot be about its call. */
+static void who_waits_for_the_start_is_not_asked(void **state)
+{
+	struct hub *h = *state;
+	struct source *source;
+
+	start_with(h, (struct stored_settings){false}, "early");
+	source = router_source(h->router, "fake");
+	source_stop(source);
+	while (source_state(source) != SOURCE_STOPPED)
+		hub_turn(h);
+	client_ask(&h->a, "1", "tools/call", CALL("add", "{}"));
+	assert_int_not_equal(source_state(source), SOURCE_READY);
+	client_await(h, &h->a, "\"id\":1,\"result\"");
+	assert_null(client_find(&h->a, "executor/source"));
+	assert_true(file_holds(h->transcript, "\"id\":\"early\"," DISMISSED));
+	hub_end(h);
+}
+
 static void a_client_that_cannot_is_an_error(void **state)
 {
 	struct hub *h = *state;
@@ -443,6 +462,7 @@ int main(void)
 		hub_test(sampling_for_nobody_is_rejected),
 		hub_test(nobody_is_asked_after_the_answer),
 		hub_test(a_call_that_was_given_up_may_still_ask),
+		hub_test(who_waits_for_the_start_is_not_asked),
 		hub_test(a_client_that_cannot_is_an_error),
 		hub_test(a_source_may_be_told_never_to_ask),
 		hub_test(several_questions_have_numbers_of_their_own),
