@@ -59,6 +59,7 @@ static inline int den_setup(void **state)
 		      DEN_TICK_MS / 1000.0);
 	d->tick.data = d;
 	ev_timer_start(d->loop, &d->tick);
+	signal(SIGPIPE, SIG_IGN); /* as a daemon does */
 	*state = d;
 	return 0;
 }

@@ -6,6 +6,8 @@
 
 #include "tests/support/room.h"
 
+#include <signal.h>
+
 #include "proto/json.h"
 #include "proto/mem.h"
 #include "proto/message.h"
@@ -325,6 +327,7 @@ static inline int hub_make(void **state)
 
 	if (room_make(&room) != 0)
 		return -1;
+	signal(SIGPIPE, SIG_IGN); /* as a daemon does */
 	h->room = room;
 	/* Children are reaped by the default one. */
 	ev_loop_destroy(h->room->loop);
