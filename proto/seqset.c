@@ -37,6 +37,18 @@ static void grow(struct seqset *s, uint64_t ahead)
 	s->cap_bits = wide.cap_bits;
 }
 
+/* The first that may be missing is in, or to count as if it were. */
+static void take_next(struct seqset *s)
+{
+	bool set = is_set(s, s->all + 1);
+
+	s->all++;
+	if (!set)
+		return;
+	*word_of(s, s->all) &= ~bit_of(s->all);
+	s->count--;
+}
+
 bool seqset_add(struct seqset *s, uint64_t n)
 {
 	if (n <= s->all || n - s->all > SEQSET_AHEAD || is_set(s, n))
@@ -48,13 +60,23 @@ bool seqset_add(struct seqset *s, uint64_t n)
 		s->count++;
 		return true;
 	}
-	s->all++;
-	while (is_set(s, s->all + 1)) {
-		s->all++;
-		*word_of(s, s->all) &= ~bit_of(s->all);
-		s->count--;
-	}
+	take_next(s);
+	while (is_set(s, s->all + 1))
+		take_next(s);
 	return true;
+}
+
+void seqset_raise(struct seqset *s, uint64_t n)
+{
+	if (n <= s->all)
+		return;
+	if (n - s->all >= s->cap_bits) {
+		seqset_finish(s);
+		s->all = n;
+		return;
+	}
+	while (s->all < n || is_set(s, s->all + 1))
+		take_next(s);
 }
 
 bool seqset_has(const struct seqset *s, uint64_t n)

@@ -25,6 +25,9 @@ struct seqset {
 /* False when n is in already, or too far ahead. */
 bool seqset_add(struct seqset *s, uint64_t n);
 
+/* Every number up to n is in. */
+void seqset_raise(struct seqset *s, uint64_t n);
+
 bool seqset_has(const struct seqset *s, uint64_t n);
 
 /* Make *to, which is empty, the same set as from. */

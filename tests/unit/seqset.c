@@ -78,6 +78,31 @@ static void a_copy_is_the_same_set_and_its_own(void **state)
 	seqset_finish(&copy);
 }
 
+/* Over whatever is above, at any distance. */
+static void it_can_be_raised(void **state)
+{
+	const uint64_t to[] = {1, 4, 5, 7, 8, 9, 1000, 1023, 1024, 1030, 5000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+		struct seqset s = {.all = 3};
+
+		seqset_add(&s, 5);
+		seqset_add(&s, 8);
+		seqset_add(&s, 1020);
+		seqset_raise(&s, to[i]);
+		for (uint64_t n = 1; n < 6000; n++)
+			assert_int_equal(seqset_has(&s, n),
+					 n <= 3 || n <= to[i] || n == 5 ||
+						 n == 8 || n == 1020);
+		uint64_t next = s.all + 1;
+		assert_false(seqset_has(&s, next));
+		assert_true(seqset_add(&s, next));
+		assert_true(seqset_has(&s, next));
+		seqset_finish(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +110,7 @@ int main(void)
 		cmocka_unit_test(any_order_ends_in_the_same_set),
 		cmocka_unit_test(what_is_too_far_ahead_is_refused),
 		cmocka_unit_test(a_copy_is_the_same_set_and_its_own),
+		cmocka_unit_test(it_can_be_raised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
