@@ -174,6 +174,7 @@ struct cJSON *cli_source_json(const admin_source_t *s)
 	cJSON_AddBoolToObject(o, "enabled", s->enabled);
 	cJSON_AddStringToObject(o, "interactive", s->interactive);
 	add_roots(o, s->roots);
+	cJSON_AddBoolToObject(o, "trust_hints", s->trust_hints);
 	cJSON_AddNumberToObject(o, "rss_bytes", (double)s->rss_bytes);
 	struct cJSON *tail = cJSON_AddArrayToObject(o, "stderr");
 	for (size_t i = 0; i < s->n_stderr_tail; i++)

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "adapter/cli/cli.h"
 #include "proto/mem.h"
@@ -10,7 +11,18 @@
 
 typedef Executor__Admin__V1__SetSourceRequest request_t;
 
-enum { OPTION_INTERACTIVE = CLI_OWN_OPTION, OPTION_ROOTS };
+enum {
+	OPTION_INTERACTIVE = CLI_OWN_OPTION,
+	OPTION_ROOTS,
+	OPTION_TRUST_HINTS,
+};
+
+enum {
+	AS_IT_WAS =
+		EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_UNSPECIFIED,
+	ON = EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_ON,
+	OFF = EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_OFF,
+};
 
 enum { ROOTS_MAX = 64 };
 
@@ -18,6 +30,7 @@ struct set {
 	char *interactive;
 	const char *roots[ROOTS_MAX];
 	size_t root_count;
+	int trust_hints;
 };
 
 static bool option(void *own, int value, const char *argument, struct err *e)
@@ -28,6 +41,13 @@ static bool option(void *own, int value, const char *argument, struct err *e)
 		free(s->interactive);
 		s->interactive = mem_text(argument);
 		return true;
+	}
+	if (value == OPTION_TRUST_HINTS) {
+		s->trust_hints = strcmp(argument, "on") == 0 ? ON : OFF;
+		return s->trust_hints == ON || strcmp(argument, "off") == 0 ||
+		       err_set(e, ERR_INVALID_ARGUMENT,
+			       "--trust-hints is on or off, not %.40s",
+			       argument);
 	}
 	if (s->root_count == ROOTS_MAX)
 		return err_set(e, ERR_INVALID_ARGUMENT, "more than %d roots",
@@ -71,7 +91,8 @@ static int run_set(struct cli *c, void *own, int argc, char **argv)
 	struct err e;
 
 	(void)argc;
-	if (!s->interactive && s->root_count == 0) {
+	if (!s->interactive && s->root_count == 0 &&
+	    s->trust_hints == AS_IT_WAS) {
 		err_set(&e, ERR_INVALID_ARGUMENT,
 			"nothing to set; executor source set --help");
 		return cli_fail(&e);
@@ -84,6 +105,8 @@ static int run_set(struct cli *c, void *own, int argc, char **argv)
 			return cli_fail(&e);
 		request.roots = protobuf_bytes(slice_of(roots));
 	}
+	request.trust_hints =
+		(Executor__Admin__V1__SetSourceRequest__Switch)s->trust_hints;
 	int status = set(c, request, argv[0], "changed");
 	free(roots);
 	return status;
@@ -94,12 +117,16 @@ static const struct cli_option options[] = {
 	 "auto always never", OPTION_INTERACTIVE},
 	{"roots", "R", "none, client, or a directory; may be repeated",
 	 "none client", OPTION_ROOTS},
+	{"trust-hints", "on|off",
+	 "run calls that may be lost again where tools say it does no harm",
+	 "on off", OPTION_TRUST_HINTS},
 	{0},
 };
 
 const struct command cmd_source_set = {
 	.name = "source set",
-	.usage = "NAME [--interactive WHEN] [--roots R]...",
+	.usage = "NAME [--interactive WHEN] [--roots R]... "
+		 "[--trust-hints on|off]",
 	.help = "Change how a tool server is treated",
 	.more = "A server that has nothing to do starts anew with its next "
 		"request; a busy one is\ntold when it starts next.\n",

@@ -46,9 +46,10 @@ static int print_source(const admin_source_t *s)
 		printf("server      %s %s, MCP %s\n", s->server_name,
 		       s->server_version, s->revision);
 	if (!s->builtin)
-		printf("settings    %s, interactive %s, roots %.*s\n",
+		printf("settings    %s, interactive %s, roots %.*s, hints %s\n",
 		       s->enabled ? "enabled" : "disabled", s->interactive,
-		       (int)s->roots.len, (const char *)s->roots.data);
+		       (int)s->roots.len, (const char *)s->roots.data,
+		       s->trust_hints ? "trusted" : "not trusted");
 	printf("restarts    %" PRIu32 "\n", s->restarts);
 	printf("in flight   %" PRIu32 "\n", s->requests_in_flight);
 	if (*s->last_error)

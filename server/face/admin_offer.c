@@ -131,6 +131,12 @@ bool offer_read_change(const Executor__Admin__V1__SetSourceRequest *asked,
 	if (asked->enabled ==
 	    EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_OFF)
 		change->enabled = 0;
+	if (asked->trust_hints ==
+	    EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_ON)
+		change->trusted = 1;
+	if (asked->trust_hints ==
+	    EXECUTOR__ADMIN__V1__SET_SOURCE_REQUEST__SWITCH__SWITCH_OFF)
+		change->trusted = -1;
 	return check_roots(asked->roots, e);
 }
 

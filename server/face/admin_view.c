@@ -145,6 +145,7 @@ Executor__Admin__V1__Source *view_source(struct view *v, const struct source *s)
 	to->interactive = view_text(v, info.interactive);
 	to->roots = take_path(v, info.roots);
 	to->rss_bytes = info.rss_bytes;
+	to->trust_hints = info.trusted;
 	return to;
 }
 

@@ -68,6 +68,7 @@ void recipe_init(struct recipe *r, const struct stored_source *stored,
 				 .enabled = !settings->disabled,
 				 .interactive = settings->interactive,
 				 .roots = settings->roots,
+				 .trusted = settings->trusted ? 1 : -1,
 			 });
 	/* The daemon's own log lies there too; no source is called so. */
 	struct buf file = {0};
@@ -102,6 +103,8 @@ void recipe_change(struct recipe *r, const struct stored_change *change)
 		r->disabled = change->enabled == 0;
 	change_text(&r->interactive, change->interactive);
 	change_text(&r->roots, change->roots);
+	if (change->trusted != 0)
+		r->trusted = change->trusted > 0;
 }
 
 struct process_options recipe_process(const struct recipe *r)

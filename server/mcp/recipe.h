@@ -24,6 +24,7 @@ struct recipe {
 	bool disabled;
 	char *interactive; /* never NULL, nor is roots: store.h */
 	char *roots;
+	bool trusted;
 };
 
 void recipe_init(struct recipe *r, const struct stored_source *stored,

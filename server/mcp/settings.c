@@ -76,7 +76,10 @@ bool settings_check(const struct stored_change *change, struct err *e)
 
 struct stored_change settings_copy(const struct stored_change *change)
 {
-	struct stored_change copy = {.enabled = change->enabled};
+	struct stored_change copy = {
+		.enabled = change->enabled,
+		.trusted = change->trusted,
+	};
 
 	if (change->interactive)
 		copy.interactive = mem_text(change->interactive);

@@ -241,6 +241,7 @@ void source_info(const struct source *s, struct source_info *info)
 		.disabled = s->recipe.disabled,
 		.interactive = s->recipe.interactive,
 		.roots = s->recipe.roots,
+		.trusted = s->recipe.trusted,
 	};
 }
 

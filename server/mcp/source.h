@@ -223,6 +223,7 @@ struct source_info {
 	bool disabled; /* its settings, as in store.h */
 	const char *interactive;
 	const char *roots;
+	bool trusted;
 };
 void source_info(const struct source *s, struct source_info *info);
 

@@ -47,6 +47,16 @@ static bool run_in_savepoint(struct store *s, struct op *op, struct err *e)
 	return query_run(s, sql_undo, e) && query_run(s, sql_release, e);
 }
 
+/* One that is alone needs none: what undoes it undoes the transaction. */
+static bool run_alone(struct store *s, struct op *op, struct err *e)
+{
+	if (op->why.reason != ERR_NONE || op->kind->run(s, op, &op->why))
+		return transaction_commit(s, e);
+	transaction_abort(s);
+	*e = op->why;
+	return false;
+}
+
 /* Run ops in one transaction.  op->why says who was refused. */
 static bool commit(struct store *s, const struct list *ops, struct err *e)
 {
@@ -56,6 +66,8 @@ static bool commit(struct store *s, const struct list *ops, struct err *e)
 		durable |= LIST_ITEM(l, struct op, link)->kind->durable;
 	if (!transaction_begin(s, durable, e))
 		return false;
+	if (ops->next == ops->prev)
+		return run_alone(s, first_of(ops), e);
 	for (struct list *l = ops->next; l != ops; l = l->next) {
 		if (run_in_savepoint(s, LIST_ITEM(l, struct op, link), e))
 			continue;

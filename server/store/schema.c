@@ -71,6 +71,26 @@ static const char *const migrations[] = {
 	"ALTER TABLE catalogue ADD COLUMN instructions TEXT NOT NULL DEFAULT "
 	"'';"
 	"PRAGMA user_version = 3;",
+
+	/* The journal (journal.h), and whose hints about its tools count. */
+	"CREATE TABLE daemon ("
+	"  epoch INTEGER PRIMARY KEY,"
+	"  instance BLOB NOT NULL,"
+	"  began_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE call ("
+	"  adapter BLOB NOT NULL,"
+	"  sequence INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"
+	"  hash INTEGER NOT NULL,"
+	"  accepted_ms INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  size INTEGER NOT NULL," /* of the result */
+	"  result BLOB,"
+	"  PRIMARY KEY (adapter, sequence)"
+	") STRICT, WITHOUT ROWID;"
+	"ALTER TABLE source ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 4;",
 };
 
 int schema_version(void)

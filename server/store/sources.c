@@ -12,16 +12,17 @@
 
 static const char sql_add[] =
 	"INSERT INTO source (name, command, cwd, env, enabled, interactive,"
-	"  roots) VALUES (?, ?, ?, ?, ?, ?, ?)";
+	"  roots, trusted) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 /* What is not to change is bound as -1 or ''. */
 static const char sql_set[] =
 	"UPDATE source SET enabled = ifnull(nullif(?, -1), enabled),"
 	"  interactive = ifnull(nullif(?, ''), interactive),"
-	"  roots = ifnull(nullif(?, ''), roots) "
+	"  roots = ifnull(nullif(?, ''), roots),"
+	"  trusted = ifnull(nullif(?, -1), trusted) "
 	"WHERE name = ?";
 static const char sql_remove[] = "DELETE FROM source WHERE name = ?";
 static const char sql_sources[] =
-	"SELECT name, command, cwd, env, enabled, interactive, roots "
+	"SELECT name, command, cwd, env, enabled, interactive, roots, trusted "
 	"FROM source ORDER BY id";
 
 /* --- add ------------------------------------------------------------------ */
@@ -35,6 +36,7 @@ struct add {
 	bool disabled;
 	char *interactive;
 	char *roots;
+	bool trusted;
 };
 
 static char *text_or(const char *text, const char *otherwise)
@@ -55,6 +57,7 @@ static bool run_add(struct store *s, struct op *op, struct err *e)
 	query_number(&q, !add->disabled);
 	query_text(&q, add->interactive);
 	query_text(&q, add->roots);
+	query_number(&q, add->trusted);
 	query_next(&q);
 	bool taken = query_conflicts(&q);
 	if (query_end(&q, e))
@@ -97,6 +100,7 @@ void store_source_add(struct store *s, const struct stored_source *source,
 	add->disabled = source->settings.disabled;
 	add->interactive = text_or(source->settings.interactive, "auto");
 	add->roots = text_or(source->settings.roots, "none");
+	add->trusted = source->settings.trusted;
 	queue_put(s, &add->op, &kind_add, done, owner);
 }
 
@@ -108,6 +112,7 @@ struct change {
 	int enabled;
 	char *interactive; /* "": as it was, as roots */
 	char *roots;
+	int trusted; /* -1: as it was */
 };
 
 /* A statement that names a source has found it. */
@@ -126,6 +131,7 @@ static bool run_change(struct store *s, struct op *op, struct err *e)
 	query_number(&q, change->enabled);
 	query_text(&q, change->interactive);
 	query_text(&q, change->roots);
+	query_number(&q, change->trusted);
 	query_text(&q, change->name);
 	query_next(&q);
 	return query_end(&q, e) && was_there(s, change->name, e);
@@ -156,6 +162,7 @@ void store_source_set(struct store *s, const char *name,
 	op->enabled = change->enabled;
 	op->interactive = text_or(change->interactive, "");
 	op->roots = text_or(change->roots, "");
+	op->trusted = change->trusted == 0 ? -1 : change->trusted > 0;
 	queue_put(s, &op->op, &kind_change, done, owner);
 }
 
@@ -241,6 +248,7 @@ static void hand_up(struct store *s, struct reading *reading, struct query *q)
 				.disabled = query_column_number(q, 4) == 0,
 				.interactive = query_column_text(q, 5),
 				.roots = query_column_text(q, 6),
+				.trusted = query_column_number(q, 7) != 0,
 			},
 	};
 

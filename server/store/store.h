@@ -69,6 +69,8 @@ struct stored_settings {
 	const char *interactive; /* "auto", "always", "never"; NULL: "auto" */
 	const char *roots;	 /* "none", "client", or a JSON array of
 				  * {"uri", "name"}; NULL: "none" */
+	bool trusted; /* what its tools say of themselves counts: one that
+		       * says it does no harm may be run again */
 };
 
 /* A change of some of them. */
@@ -76,6 +78,7 @@ struct stored_change {
 	int enabled;		 /* 1, 0; -1: as it was */
 	const char *interactive; /* NULL: as it was */
 	const char *roots;	 /* the same */
+	int trusted;		 /* 1, -1; 0: as it was */
 };
 
 struct stored_source {

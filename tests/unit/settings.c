@@ -10,7 +10,7 @@
 static enum reason check(const char *interactive, const char *roots)
 {
 	struct err e = {0};
-	struct stored_change change = {-1, interactive, roots};
+	struct stored_change change = {-1, interactive, roots, 0};
 
 	settings_check(&change, &e);
 	return e.reason;
@@ -102,13 +102,13 @@ static void a_change_leaves_what_it_does_not_name(void **state)
 	assert_string_equal(k.interactive, "auto");
 	assert_string_equal(k.roots, "none");
 	assert_int_equal(
-		set_one(r, "one", &(struct stored_change){0, NULL, NULL}),
+		set_one(r, "one", &(struct stored_change){0, NULL, NULL, 0}),
 		ERR_NONE);
+	assert_int_equal(set_one(r, "one",
+				 &(struct stored_change){-1, "never", NULL, 0}),
+			 ERR_NONE);
 	assert_int_equal(
-		set_one(r, "one", &(struct stored_change){-1, "never", NULL}),
-		ERR_NONE);
-	assert_int_equal(
-		set_one(r, "one", &(struct stored_change){-1, NULL, "[]"}),
+		set_one(r, "one", &(struct stored_change){-1, NULL, "[]", 0}),
 		ERR_NONE);
 	room_close(r);
 	room_open(r);
@@ -117,7 +117,7 @@ static void a_change_leaves_what_it_does_not_name(void **state)
 	assert_string_equal(k.interactive, "never");
 	assert_string_equal(k.roots, "[]");
 	assert_int_equal(
-		set_one(r, "two", &(struct stored_change){1, NULL, NULL}),
+		set_one(r, "two", &(struct stored_change){1, NULL, NULL, 0}),
 		ERR_NOT_FOUND);
 	room_close(r);
 }
@@ -301,7 +301,7 @@ static void hub_set(struct hub *h, const struct stored_change *change)
 
 static void what_is_told_at_a_start_is_told_anew(void **state)
 {
-	static const struct stored_change change = {-1, "never", NULL};
+	static const struct stored_change change = {-1, "never", NULL, 0};
 	struct hub *h = *state;
 	const struct source *s;
 
