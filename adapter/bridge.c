@@ -76,13 +76,13 @@ static void on_send(void *owner, struct message *m, uint64_t after)
 }
 
 static void on_fail(void *owner, const struct ledger_entry *entry,
-		    const struct err *why)
+		    const struct err *why, const envelope_known_t *known)
 {
 	struct bridge *b = owner;
 	struct buf text = {0};
 
 	setup_settle(&b->setup, entry->method, entry->id, false);
-	local_failure(&text, entry, why);
+	local_failure(&text, entry, why, known);
 	answer(b, entry->batch, buf_slice(&text));
 	if (entry->batch)
 		bridge_settle_batch(b, entry->batch);
@@ -95,22 +95,6 @@ static const struct ledger_events ledger_events = {
 };
 
 /* --- from the host -------------------------------------------------------- */
-
-/* A request that was handed to a daemon which was killed a moment ago has an
- * unknown outcome, although nobody ever saw it.  So one that may have an
- * effect goes to a daemon that was heard this very moment, or follows a ping
- * that was answered: some 25 us, which only a busy client would notice, whose
- * daemon is heard all the time. */
-static void send_alive(struct bridge *b, struct ledger_entry *entry,
-		       int64_t now_ms)
-{
-	if (b->probing)
-		return; /* it leaves with the others */
-	b->probing = entry->message->effect && !b->sides->is_alive(b->owner) &&
-		     ledger_probe(&b->ledger, now_ms);
-	if (!b->probing)
-		ledger_send(&b->ledger, entry);
-}
 
 static void forward(struct bridge *b, const struct jsonrpc *m,
 		    struct batch *batch, int64_t now_ms)
@@ -136,7 +120,7 @@ static void forward(struct bridge *b, const struct jsonrpc *m,
 		batch_expect(batch);
 	}
 	if (b->attached)
-		send_alive(b, entry, now_ms);
+		ledger_send(&b->ledger, entry);
 	else
 		b->sides->seek(b->owner);
 }
@@ -186,7 +170,7 @@ static void cancel_from_host(struct bridge *b, const struct jsonrpc *m,
 		return;
 	entry->after = sequence;
 	if (b->attached)
-		send_alive(b, entry, now_ms);
+		ledger_send(&b->ledger, entry);
 }
 
 static void message_from_host(struct bridge *b, struct slice text,

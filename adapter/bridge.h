@@ -36,12 +36,11 @@ struct bridge_sides {
 	uint64_t (*write)(void *owner, struct slice text);
 	size_t (*host_queued)(void *owner);
 	void (*hold_host)(void *owner, bool held);
-	/* client_start(), client_send(), client_received(), client_is_alive(),
+	/* client_start(), client_send(), client_received(),
 	 * client_queued(), client_pause(), client_renew(). */
 	void (*seek)(void *owner);
 	void (*send)(void *owner, struct message *m, uint64_t after);
 	void (*received)(void *owner, uint64_t sequence);
-	bool (*is_alive)(void *owner);
 	size_t (*daemon_queued)(void *owner);
 	void (*pause_daemon)(void *owner, bool paused);
 	void (*renew)(void *owner);

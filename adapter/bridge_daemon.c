@@ -54,13 +54,6 @@ static void answer_from_daemon(struct bridge *b, uint64_t sequence,
 		swallow(b, sequence); /* cancelled, or given up */
 		return;
 	}
-	if (entry->probe) {
-		b->probing = false;
-		swallow(b, sequence);
-		ledger_remove(&b->ledger, entry);
-		ledger_flush(&b->ledger);
-		return;
-	}
 	setup_settle(&b->setup, entry->method, entry->id,
 		     m->kind == JSONRPC_RESULT);
 	if (entry->batch) {
@@ -176,7 +169,6 @@ void bridge_acked(struct bridge *b, uint64_t received)
 void bridge_goodbye(struct bridge *b, const envelope_goodbye_t *goodbye)
 {
 	b->attached = false;
-	b->probing = false;
 	if (goodbye->untaken)
 		ledger_untaken(&b->ledger, goodbye->untaken);
 }
@@ -185,7 +177,6 @@ void bridge_lost(struct bridge *b, const struct err *why, int64_t now_ms)
 {
 	log_info("bridge", "lost the daemon: %s", why->text);
 	b->attached = false;
-	b->probing = false;
 	b->greeted = false;
 	b->trouble = *why;
 	ledger_lost(&b->ledger, now_ms);

@@ -32,7 +32,6 @@ struct bridge {
 	bool has_session;
 	bool greeted; /* a Hello was said on this stream */
 	bool attached;
-	bool probing;		 /* what is queued waits for a sign of life */
 	uint64_t *hello_pending; /* what the last Hello points to */
 	struct err trouble;	 /* why there is no daemon */
 

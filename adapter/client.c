@@ -46,7 +46,6 @@ struct client {
 	struct link *link;	  /* lives as long as the stream */
 	struct manifest manifest; /* who should be there */
 	uint64_t received;	  /* as the Hello said */
-	int64_t heard_us;
 	bool leaving;
 
 	/* A stream is given up at the edge of the loop's turn, never from
@@ -219,7 +218,6 @@ static void on_data(void *owner, struct slice bytes)
 {
 	struct client *c = owner;
 
-	c->heard_us = clock_now_us();
 	link_on_data(c->link, bytes);
 }
 
@@ -382,11 +380,6 @@ void client_received(struct client *c, uint64_t sequence)
 {
 	if (c->state == CLIENT_ATTACHED && c->link)
 		link_received(c->link, sequence);
-}
-
-bool client_is_alive(const struct client *c)
-{
-	return clock_now_us() - c->heard_us < CLIENT_ALIVE_US;
 }
 
 size_t client_queued(const struct client *c)

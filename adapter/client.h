@@ -23,9 +23,6 @@ struct err;
 struct ev_loop;
 struct message;
 
-/* How long a daemon that was heard counts as alive. */
-enum { CLIENT_ALIVE_US = 100 };
-
 /* Called from the loop, never from inside a call to the client, except that
  * client_pause() may hand up what it held back. */
 struct client_events {
@@ -61,9 +58,6 @@ void client_send(struct client *c, struct message *m, uint64_t after);
 
 /* This message was delivered; see link_received(). */
 void client_received(struct client *c, uint64_t sequence);
-
-/* Was the daemon heard within CLIENT_ALIVE_US? */
-bool client_is_alive(const struct client *c);
 
 /* Bytes queued for the daemon. */
 size_t client_queued(const struct client *c);

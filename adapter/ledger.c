@@ -10,10 +10,6 @@
 #include "proto/mem.h"
 #include "proto/message.h"
 
-/* A client that uses this id itself does without. */
-static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":\"executor-probe\","
-			    "\"method\":\"ping\"}";
-
 struct ledger_entry *ledger_entry_of(const struct list *link)
 {
 	/* const is the list's shape, not the entries'. */
@@ -88,23 +84,38 @@ static void forget_oldest_other(struct ledger *l)
 	}
 }
 
-void ledger_fail(struct ledger *l, struct ledger_entry *entry,
-		 const struct err *why)
+static void fail(struct ledger *l, struct ledger_entry *entry,
+		 const struct err *why, const envelope_known_t *known)
 {
-	if (ledger_is_request(entry) && !entry->probe)
-		l->events->fail(l->owner, entry, why);
+	if (ledger_is_request(entry))
+		l->events->fail(l->owner, entry, why, known);
 	ledger_remove(l, entry);
 }
 
-void ledger_fail_unknown(struct ledger *l, struct ledger_entry *entry)
+void ledger_fail(struct ledger *l, struct ledger_entry *entry,
+		 const struct err *why)
+{
+	fail(l, entry, why, NULL);
+}
+
+void ledger_fail_unknown(struct ledger *l, struct ledger_entry *entry,
+			 const envelope_known_t *known)
 {
 	struct err why;
 
-	err_set(&why, ERR_OUTCOME_UNKNOWN,
-		"The connection to the daemon was lost while this request was "
-		"running.  It may or may not have taken effect, and was not "
-		"run again.  Check its effect before repeating it.");
-	ledger_fail(l, entry, &why);
+	if (known && known->ended)
+		err_set(&why, ERR_OUTCOME_UNKNOWN,
+			"This request ran to its end, but the daemon ended "
+			"before its result was delivered, and does not have it "
+			"any more.  It was not run again.  Check its effect "
+			"before repeating it.");
+	else
+		err_set(&why, ERR_OUTCOME_UNKNOWN,
+			"The connection to the daemon was lost while this "
+			"request was running.  It may or may not have taken "
+			"effect, and was not run again.  Check its effect "
+			"before repeating it.");
+	fail(l, entry, &why, known);
 }
 
 static void send_queued(struct ledger *l, struct ledger_entry *entry)
@@ -178,20 +189,6 @@ void ledger_send(struct ledger *l, struct ledger_entry *entry)
 	l->events->send(l->owner, entry->message, entry->after);
 }
 
-bool ledger_probe(struct ledger *l, int64_t now_ms)
-{
-	struct ledger_entry *entry;
-	struct jsonrpc m;
-
-	jsonrpc_slice(slice_of(probe), &m, NULL);
-	entry = ledger_add(l, &m, now_ms, NULL);
-	if (!entry)
-		return false;
-	entry->probe = true;
-	ledger_send(l, entry);
-	return true;
-}
-
 void ledger_flush(struct ledger *l)
 {
 	struct list *next;
@@ -241,10 +238,6 @@ void ledger_lost(struct ledger *l, int64_t now_ms)
 		struct ledger_entry *entry = ledger_entry_of(at);
 
 		next = at->next;
-		if (entry->probe) {
-			ledger_remove(l, entry);
-			continue;
-		}
 		if (entry->state == LEDGER_SENT)
 			ledger_set_state(l, entry, LEDGER_LOST);
 		entry->since_ms = now_ms;
@@ -315,7 +308,7 @@ void ledger_expire(struct ledger *l, const struct err *trouble, int64_t now_ms)
 		    entry->deadline_ms > now_ms)
 			continue;
 		if (entry->state == LEDGER_LOST && entry->message->effect)
-			ledger_fail_unknown(l, entry);
+			ledger_fail_unknown(l, entry, NULL);
 		else
 			ledger_fail(l, entry, trouble);
 	}

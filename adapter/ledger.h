@@ -56,7 +56,6 @@ struct ledger_entry {
 	struct slice method;	 /* raw, inside the message */
 	struct slice params;	 /* raw, inside the message */
 	uint64_t after;		 /* must not overtake this number */
-	bool probe;		 /* our own, see ledger_probe() */
 	unsigned sendings;
 	int64_t since_ms; /* waits for a daemon since */
 	int64_t deadline_ms;
@@ -66,10 +65,10 @@ struct ledger_entry {
 struct ledger_events {
 	/* Hand m to the stream.  after: see link_send(). */
 	void (*send)(void *owner, struct message *m, uint64_t after);
-	/* There will be no answer, and this is why.  The entry is gone when
-	 * this has returned. */
+	/* There will be no answer, and this is why; known is what the daemon
+	 * knows of it, or NULL.  The entry is gone when this has returned. */
 	void (*fail)(void *owner, const struct ledger_entry *entry,
-		     const struct err *why);
+		     const struct err *why, const envelope_known_t *known);
 };
 
 /* Owned by the bridge. */
@@ -100,10 +99,6 @@ struct ledger_entry *ledger_find(struct ledger *l, struct slice id);
 
 /* Number it if it is new, and .send it. */
 void ledger_send(struct ledger *l, struct ledger_entry *entry);
-
-/* Send a ping of our own: whatever answers it proves that the daemon lived
- * after all that was sent before.  False when it cannot be sent. */
-bool ledger_probe(struct ledger *l, int64_t now_ms);
 
 /* .send everything that is QUEUED. */
 void ledger_flush(struct ledger *l);
@@ -159,6 +154,7 @@ void ledger_set_state(struct ledger *l, struct ledger_entry *entry,
 /* .fail it, and forget it. */
 void ledger_fail(struct ledger *l, struct ledger_entry *entry,
 		 const struct err *why);
-void ledger_fail_unknown(struct ledger *l, struct ledger_entry *entry);
+void ledger_fail_unknown(struct ledger *l, struct ledger_entry *entry,
+			 const envelope_known_t *known);
 
 #endif

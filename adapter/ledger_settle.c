@@ -39,6 +39,16 @@ verdict_of(const envelope_welcome_t *welcome, uint64_t sequence)
 	return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNSPECIFIED;
 }
 
+/* What the daemon knows of it, or NULL. */
+static const envelope_known_t *known_of(const envelope_welcome_t *welcome,
+					uint64_t sequence)
+{
+	for (size_t i = 0; i < welcome->n_known; i++)
+		if (welcome->known[i]->sequence == sequence)
+			return welcome->known[i];
+	return NULL;
+}
+
 static void settle_request(struct ledger *l, struct ledger_entry *entry,
 			   const envelope_welcome_t *welcome,
 			   struct list *queue)
@@ -56,7 +66,9 @@ static void settle_request(struct ledger *l, struct ledger_entry *entry,
 		return;
 	default: /* indeterminate, unspecified, or of a later protocol */
 		if (entry->message->effect)
-			ledger_fail_unknown(l, entry);
+			ledger_fail_unknown(
+				l, entry,
+				known_of(welcome, entry->message->sequence));
 		else
 			queue_again(l, entry, queue);
 	}
@@ -67,8 +79,9 @@ static void settle_request(struct ledger *l, struct ledger_entry *entry,
 static void settle_other(struct ledger *l, struct ledger_entry *entry,
 			 const envelope_welcome_t *welcome)
 {
-	if (verdict_of(welcome, entry->message->sequence) ==
-	    EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN)
+	if (welcome->resumed &&
+	    verdict_of(welcome, entry->message->sequence) ==
+		    EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN)
 		ledger_send(l, entry);
 	else
 		ledger_remove(l, entry);
@@ -113,7 +126,7 @@ void ledger_untaken(struct ledger *l, const envelope_untaken_t *untaken)
 		struct ledger_entry *entry = ledger_entry_of(at);
 		uint64_t n = entry->message->sequence;
 
-		if (entry->state == LEDGER_SENT && !entry->probe &&
+		if (entry->state == LEDGER_SENT &&
 		    (n > untaken->above || map_get_u64(&numbers, n)))
 			take_back(l, entry);
 	}

@@ -1,6 +1,7 @@
 #include "adapter/local.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "adapter/ledger.h"
 #include "proto/buf.h"
@@ -63,9 +64,28 @@ bool local_answer(struct buf *to, const struct jsonrpc *request, bool attached,
 	return false;
 }
 
+static void append_known(struct buf *extra, const envelope_known_t *known)
+{
+	time_t seconds = (time_t)(known->accepted_ms / 1000);
+	struct tm utc;
+	char text[32];
+
+	if (extra->len > 0)
+		buf_append_text(extra, ",");
+	if (*known->source) {
+		buf_append_text(extra, "\"source\":");
+		json_quote(extra, slice_of(known->source));
+		buf_append_text(extra, ",");
+	}
+	if (gmtime_r(&seconds, &utc) &&
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc) > 0)
+		buf_printf(extra, "\"acceptedAt\":\"%s\",", text);
+	buf_printf(extra, "\"ended\":%s", known->ended ? "true" : "false");
+}
+
 /* Which request it was: a person may not see ids. */
 void local_failure(struct buf *to, const struct ledger_entry *entry,
-		   const struct err *why)
+		   const struct err *why, const envelope_known_t *known)
 {
 	struct slice tool = json_get(entry->params, "name");
 	struct buf extra = {0};
@@ -78,6 +98,8 @@ void local_failure(struct buf *to, const struct ledger_entry *entry,
 			buf_append_slice(&extra, tool);
 		}
 	}
+	if (known)
+		append_known(&extra, known);
 	buf_append(&extra, "", 1);
 	jsonrpc_error(to, entry->id, why, extra.len > 1 ? extra.data : NULL);
 	buf_finish(&extra);

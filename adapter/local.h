@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/slice.h"
 
@@ -23,9 +24,9 @@ bool local_answer(struct buf *to, const struct jsonrpc *request, bool attached,
 		  bool in_batch);
 
 /* Append the answer to a request that was accepted and that no daemon will
- * answer. */
+ * answer; known is what one knows of it, or NULL. */
 void local_failure(struct buf *to, const struct ledger_entry *entry,
-		   const struct err *why);
+		   const struct err *why, const envelope_known_t *known);
 
 /* Append the answer to a line that was too long, of which start is there. */
 void local_overlong(struct buf *to, struct slice start);

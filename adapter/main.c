@@ -186,13 +186,6 @@ static void acknowledge(void *owner, uint64_t sequence)
 	client_received(a->client, sequence);
 }
 
-static bool is_daemon_alive(void *owner)
-{
-	const struct adapter *a = owner;
-
-	return client_is_alive(a->client);
-}
-
 static size_t queued_for_daemon(void *owner)
 {
 	const struct adapter *a = owner;
@@ -221,7 +214,6 @@ static const struct bridge_sides bridge_sides = {
 	.seek = seek_daemon,
 	.send = send_to_daemon,
 	.received = acknowledge,
-	.is_alive = is_daemon_alive,
 	.daemon_queued = queued_for_daemon,
 	.pause_daemon = pause_daemon,
 	.renew = renew_hello,

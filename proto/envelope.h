@@ -22,6 +22,7 @@ typedef Executor__Mcp__V1__Welcome envelope_welcome_t;
 typedef Executor__Mcp__V1__Goodbye envelope_goodbye_t;
 typedef Executor__Mcp__V1__Untaken envelope_untaken_t;
 typedef Executor__Mcp__V1__Verdict envelope_verdict_t;
+typedef Executor__Mcp__V1__Known envelope_known_t;
 
 enum {
 	/* What this program speaks. */

@@ -148,6 +148,40 @@ static bool set_detached(struct config *c, const char *value, struct err *e)
 	return read_seconds(value, &c->detached_ms, e);
 }
 
+static bool set_journal(struct config *c, const char *value, struct err *e)
+{
+	c->journal = strcmp(value, "on") == 0;
+	return c->journal || strcmp(value, "off") == 0 ||
+	       err_set(e, ERR_INVALID_ARGUMENT, "%.64s is neither on nor off",
+		       value);
+}
+
+static bool set_journal_size(struct config *c, const char *value, struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(value, 0, QUEUE_MOST, &n, e))
+		return false;
+	c->journal_bytes = (size_t)n;
+	return true;
+}
+
+static bool set_journal_result(struct config *c, const char *value,
+			       struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(value, 0, MESSAGE_MOST, &n, e))
+		return false;
+	c->journal_result_bytes = (size_t)n;
+	return true;
+}
+
+static bool set_journal_keep(struct config *c, const char *value, struct err *e)
+{
+	return read_seconds(value, &c->journal_keep_ms, e);
+}
+
 static bool set_drain_timeout(struct config *c, const char *value,
 			      struct err *e)
 {
@@ -262,6 +296,27 @@ static const struct option_row rows[] = {
 	 .fallback = "60",
 	 .help = "keep a session so many seconds after its adapter was lost",
 	 .set = set_detached},
+	{.name = "journal",
+	 .argument = "on|off",
+	 .fallback = "on",
+	 .help = "write calls down before they run, so that none is lost or "
+		 "run twice",
+	 .set = set_journal},
+	{.name = "journal-size",
+	 .argument = "BYTES",
+	 .fallback = "268435456",
+	 .help = "results that are kept until they are delivered, all together",
+	 .set = set_journal_size},
+	{.name = "journal-result",
+	 .argument = "BYTES",
+	 .fallback = "1048576",
+	 .help = "the largest of them; of a larger one only its end is kept",
+	 .set = set_journal_result},
+	{.name = "journal-keep",
+	 .argument = "S",
+	 .fallback = "86400",
+	 .help = "how long they are kept",
+	 .set = set_journal_keep},
 	{.name = "drain-timeout",
 	 .argument = "S",
 	 .fallback = "10",

@@ -29,6 +29,10 @@ struct config {
 	unsigned source_idle_ms;
 	uint64_t source_memory_bytes; /* 0: no limit */
 	unsigned detached_ms;
+	bool journal;
+	size_t journal_bytes;	     /* of all results that it keeps */
+	size_t journal_result_bytes; /* of one */
+	unsigned journal_keep_ms;
 	unsigned drain_ms;
 	unsigned wait_ms;   /* for another owner to end */
 	size_t connections; /* of each listener */

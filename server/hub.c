@@ -16,6 +16,7 @@
 #include "server/face/port.h"
 #include "server/face/reflection_service.h"
 #include "server/face/service.h"
+#include "server/mcp/journaling.h"
 #include "server/mcp/router.h"
 #include "server/mcp/session.h"
 #include "server/store/store.h"
@@ -39,8 +40,11 @@ struct hub {
 	struct store *store;
 	uint64_t epoch;
 	unsigned char instance[ENVELOPE_ID_BYTES];
+	struct journaling *journaling; /* or NULL */
 	struct sessions *sessions;
 	struct router *router;
+	void (*loaded)(void *owner, const struct err *why);
+	void *loaded_owner;
 	struct services services;
 	struct mcp_service *mcp;
 	struct admin *admin;
@@ -50,6 +54,28 @@ struct hub {
 	struct listener *listener;
 	struct port *port; /* NULL: not on TCP */
 };
+
+static void make_journaling(struct hub *h)
+{
+	struct journaling_options options = {
+		.result_bytes = h->config->journal_result_bytes,
+		.all_bytes = h->config->journal_bytes,
+		.keep_ms = h->config->journal_keep_ms,
+	};
+
+	memcpy(options.instance, h->instance, sizeof(options.instance));
+	h->journaling = journaling_new(h->store, &options);
+}
+
+static void on_journal_loaded(void *owner, const struct err *why)
+{
+	struct hub *h = owner;
+
+	if (why)
+		h->loaded(h->loaded_owner, why);
+	else
+		router_load(h->router, h->loaded, h->loaded_owner);
+}
 
 static void make_sessions(struct hub *h)
 {
@@ -64,6 +90,7 @@ static void make_sessions(struct hub *h)
 	};
 
 	h->sessions = sessions_new(h->loop, &limits);
+	sessions_set_journaling(h->sessions, h->journaling);
 }
 
 static void make_router(struct hub *h)
@@ -153,10 +180,17 @@ const unsigned char *hub_instance(const struct hub *h)
 void hub_load(struct hub *h, const struct admin_events *events,
 	      void (*done)(void *owner, const struct err *why), void *owner)
 {
+	if (h->config->journal)
+		make_journaling(h);
 	make_sessions(h);
 	make_router(h);
 	make_face(h, events, owner);
-	router_load(h->router, done, owner);
+	h->loaded = done;
+	h->loaded_owner = owner;
+	if (h->journaling)
+		journaling_load(h->journaling, on_journal_loaded, h);
+	else
+		router_load(h->router, done, owner);
 }
 
 void hub_listen(struct hub *h, int fd)
@@ -280,6 +314,7 @@ void hub_free(struct hub *h)
 	router_free(h->router);
 	sessions_free(h->sessions);
 	store_close(h->store);
+	journaling_free(h->journaling);
 	admin_free(h->admin);
 	free(h);
 }

@@ -78,6 +78,13 @@ void router_cancel(struct router *r, uint64_t session_number, struct slice id,
 /* The most verbose level that any session wants has changed. */
 void router_set_level(struct router *r, enum mcp_level level);
 
+/* May a request that calls the tool of that raw name be run again, though it
+ * may have run: does the tool say that this does no harm, and is its source
+ * trusted to say so?  *source, which may be NULL, is whose tool it is, or NULL;
+ * borrowed. */
+bool router_may_repeat(const struct router *r, struct slice name,
+		       const char **source);
+
 /* Take up nothing that a source has to do, and give back what none has begun;
  * see session_decline().  Ask clients nothing any more: what they were asked is
  * answered for them. */

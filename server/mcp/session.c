@@ -10,6 +10,7 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/message.h"
+#include "server/mcp/journaling.h"
 #include "server/mcp/question.h"
 #include "server/mcp/router.h"
 #include "server/mcp/sessions.h"
@@ -53,17 +54,12 @@ struct session *session_new(struct sessions *all, enum session_state state)
 	s->client_version = mem_text("");
 	s->revision = mem_text("");
 	list_init(&s->link);
-	mem_random(s->id, sizeof(s->id));
+	if (all->journaling)
+		journaling_mint(all->journaling, s->id);
+	else
+		mem_random(s->id, sizeof(s->id));
 	sessions_add(all, s);
 	return s;
-}
-
-void session_drop_verdicts(struct session *s)
-{
-	free(s->verdicts);
-	free(s->verdict_list);
-	s->verdicts = NULL;
-	s->verdict_list = NULL;
 }
 
 static void drop_requests(struct session *s)
@@ -74,6 +70,7 @@ static void drop_requests(struct session *s)
 	while ((entry = map_next(&s->by_sequence, &at)) != NULL) {
 		struct session_request *r = entry->value;
 
+		journaled_abandoned(s, r);
 		free(r->id);
 		free(r);
 		s->all->in_flight--;
@@ -94,6 +91,7 @@ void session_free(struct session *s)
 	all->queued_bytes -= s->outbox.bytes;
 	outbox_finish(&s->outbox);
 	seqset_finish(&s->received);
+	map_finish(&s->reading);
 	session_drop_verdicts(s);
 	message_unref(s->single_answer);
 	free(s->declined);
@@ -152,8 +150,11 @@ struct session_request *session_remember(struct session *s,
 		return NULL;
 	}
 	struct session_request *r = mem_alloc(sizeof(*r));
-	*r = (struct session_request){sequence, mem_ntext(m->id.ptr, m->id.len),
-				      m->id.len};
+	*r = (struct session_request){
+		.sequence = sequence,
+		.id = mem_ntext(m->id.ptr, m->id.len),
+		.id_len = m->id.len,
+	};
 	map_put(&s->by_id, m->id, r);
 	map_put_u64(&s->by_sequence, sequence, r);
 	s->all->in_flight++;
@@ -208,9 +209,8 @@ void session_pause_if_full(struct session *s)
 	s->functions->pause(s->stream, true);
 }
 
-/* False when it is lost. */
-static bool deliver(struct session *s, struct slice json, uint64_t request,
-		    bool droppable)
+/* May one more be queued?  False when it is lost. */
+static bool has_room(struct session *s, bool droppable)
 {
 	if (s->state == SESSION_SINGLE || s->state == SESSION_OVER)
 		return false;
@@ -227,7 +227,12 @@ static bool deliver(struct session *s, struct slice json, uint64_t request,
 			"the client does not read what it asked for");
 		return false;
 	}
-	struct message *m = message_new(json, false);
+	return true;
+}
+
+/* Takes m. */
+static void put(struct session *s, struct message *m, uint64_t request)
+{
 	struct message *sent = m;
 
 	if (s->outbox.count == 0)
@@ -235,10 +240,26 @@ static bool deliver(struct session *s, struct slice json, uint64_t request,
 	s->all->queued_bytes += outbox_cost(m->len);
 	outbox_add(&s->outbox, &m, request);
 	if (s->state != SESSION_ATTACHED)
-		return true;
+		return;
 	s->functions->send(s->stream, sent);
 	session_pause_if_full(s);
+}
+
+/* False when it is lost. */
+static bool deliver(struct session *s, struct slice json, uint64_t request,
+		    bool droppable)
+{
+	if (!has_room(s, droppable))
+		return false;
+	put(s, message_new(json, false), request);
 	return true;
+}
+
+void session_deliver_answer(struct session *s, struct message *m,
+			    uint64_t request)
+{
+	if (has_room(s, false))
+		put(s, message_ref(m), request);
 }
 
 void session_deliver(struct session *s, struct slice json, bool droppable)
@@ -270,6 +291,10 @@ void session_answer(struct session *s, struct slice id, struct slice json)
 
 	if (!r)
 		return;
+	if (r->journaled) {
+		journaled_answer(s, r, json);
+		return;
+	}
 	uint64_t sequence = r->sequence;
 	session_forget(s, r);
 	if (s->state == SESSION_SINGLE) {
@@ -306,11 +331,13 @@ static void cancel(struct session *s, const struct jsonrpc *m)
 		return;
 	router_cancel(s->all->router, s->number, id,
 		      json_get(m->params, "reason"));
+	journaled_cancelled(s, r);
 	session_forget(s, r);
 }
 
 static void take_over(struct session *s, uint64_t sequence, struct slice json)
 {
+	struct session_request *r;
 	struct jsonrpc m = {0};
 	struct err e = {0};
 
@@ -320,12 +347,16 @@ static void take_over(struct session *s, uint64_t sequence, struct slice json)
 	}
 	switch (m.kind) {
 	case JSONRPC_REQUEST:
-		if (!session_remember(s, &m, sequence, &e)) {
+		r = session_remember(s, &m, sequence, &e);
+		if (!r) {
 			refuse(s, m.id, sequence, &e);
 			return;
 		}
 		s->initialized = true;
-		router_request(s->all->router, s, &m, NULL);
+		if (journaled_wants(s, &m))
+			journaled_request(s, r, &m);
+		else
+			router_request(s->all->router, s, &m, NULL);
 		return;
 	case JSONRPC_NOTIFICATION:
 		if (jsonrpc_method_is(&m, "notifications/cancelled"))
@@ -371,6 +402,7 @@ void session_acked(struct session *s, uint64_t received)
 {
 	size_t before = s->outbox.bytes;
 
+	journaled_acked(s, received);
 	outbox_ack(&s->outbox, received);
 	if (s->outbox.bytes == before)
 		return;
@@ -392,8 +424,11 @@ void session_drained(struct session *s)
 void session_detach(struct session *s, bool goodbye)
 {
 	lose_stream(s);
-	if (goodbye)
-		session_free(s);
+	if (!goodbye)
+		return;
+	if (s->all->journaling && s->keyed)
+		journaling_forget_all(s->all->journaling, s->adapter);
+	session_free(s);
 }
 
 /* --- what the router sets ------------------------------------------------- */

@@ -23,6 +23,7 @@
 #include "proto/mcp.h"
 
 struct err;
+struct journaling;
 struct message;
 struct router;
 struct seqset;
@@ -160,6 +161,9 @@ struct sessions *sessions_new(struct ev_loop *loop,
 			      const struct session_limits *limits);
 /* The router that requests go to; before the first session. */
 void sessions_set_router(struct sessions *all, struct router *r);
+/* Requests that have an effect go through this journal; before the first
+ * session, and released after them. */
+void sessions_set_journaling(struct sessions *all, struct journaling *j);
 
 /* Refuse new sessions from now on. */
 void sessions_drain(struct sessions *all);

@@ -18,6 +18,7 @@ bool session_decline(struct session *s, struct slice id)
 	if (!s->declined)
 		s->declined = mem_alloc(most * sizeof(*s->declined));
 	s->declined[s->declined_count++] = r->sequence;
+	journaled_cancelled(s, r);
 	session_forget(s, r);
 	return true;
 }

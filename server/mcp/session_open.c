@@ -8,55 +8,152 @@
 #include "proto/json.h"
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "server/mcp/journaling.h"
 #include "server/mcp/router.h"
 #include "server/mcp/sessions.h"
 
-/* What we know of one request that the adapter waits for.  answered holds the
- * requests whose answers are kept. */
-static Executor__Mcp__V1__Verdict__State verdict_on(const struct session *s,
-						    const struct map *answered,
-						    uint64_t sequence)
+enum { KNOWN_MOST = 1024 }; /* in one Welcome, which has a limit */
+
+enum {
+	UNKNOWN = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN,
+	RUNNING = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING,
+	DONE = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE,
+	INDETERMINATE = EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE,
+};
+
+/* What the verdicts on the pending requests of a Hello rest on. */
+struct trial {
+	struct session *s;
+	uint64_t last;	     /* as the Hello says */
+	bool resumed;	     /* s was there before */
+	bool vouched;	     /* what has an effect and no row never ran */
+	struct map answered; /* requests whose answers are in the outbox */
+	size_t known;	     /* in s->known */
+};
+
+/* Of a row that is not of a request in flight here. */
+static int judge_row(struct trial *t, const struct journaling_call *call,
+		     uint64_t sequence)
 {
-	if (map_get_u64(&s->by_sequence, sequence) ||
-	    session_has_declined(s, sequence)) /* a goodbye settles it */
-		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_RUNNING;
-	if (map_get_u64(answered, sequence))
-		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_DONE;
-	if (!seqset_has(&s->received, sequence))
-		return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN;
-	return EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE;
+	const envelope_known_t blank = EXECUTOR__MCP__V1__KNOWN__INIT;
+	bool ended = call->state == JOURNALING_ENDED;
+	const char *source = NULL;
+	bool again = router_may_repeat(t->s->all->router, call->name, &source);
+
+	/* By its own number, which must not have come already. */
+	if (again && !ended && !seqset_has(&t->s->received, sequence))
+		return UNKNOWN;
+	if (t->known == KNOWN_MOST)
+		return INDETERMINATE;
+	envelope_known_t *k = mem_alloc(sizeof(*k));
+	*k = blank;
+	k->sequence = sequence;
+	k->accepted_ms = (uint64_t)call->accepted_ms;
+	k->ended = ended;
+	k->source = mem_text(source ? source : "");
+	t->s->known[t->known++] = k;
+	return INDETERMINATE;
 }
 
-/* One for each pending request.  A session that is not known here may have
- * been another daemon's: whatever it had in flight may have run. */
+static int judge_unwritten(const struct trial *t, uint64_t sequence)
+{
+	/* A gap that wide is not allowed. */
+	if (t->last > sequence && t->last - sequence >= SEQSET_AHEAD / 2)
+		return INDETERMINATE;
+	if (seqset_has(&t->s->received, sequence))
+		return INDETERMINATE;
+	return t->resumed || t->vouched ? UNKNOWN : INDETERMINATE;
+}
+
+/* What we know of one request that the adapter waits for: that it is here, or
+ * else what the journal says. */
+static int judge(struct trial *t, uint64_t sequence)
+{
+	struct session *s = t->s;
+	struct journaling_call call;
+
+	if (map_get_u64(&s->by_sequence, sequence) ||
+	    session_has_declined(s, sequence)) /* a goodbye settles it */
+		return RUNNING;
+	if (map_get_u64(&t->answered, sequence) ||
+	    map_get_u64(&s->reading, sequence))
+		return DONE;
+	if (!s->all->journaling || !s->keyed)
+		return judge_unwritten(t, sequence);
+	switch (journaling_find(s->all->journaling, s->adapter, sequence,
+				&call)) {
+	case JOURNALING_DONE:
+		journaled_read(s, sequence);
+		return DONE;
+	case JOURNALING_RUNNING:
+	case JOURNALING_ENDED:
+	case JOURNALING_LEFT:
+		return judge_row(t, &call, sequence);
+	case JOURNALING_NONE:
+		break;
+	}
+	return judge_unwritten(t, sequence);
+}
+
+/* One verdict for each pending request. */
 static void judge_pending(struct session *s, const envelope_hello_t *hello,
 			  bool resumed, envelope_welcome_t *welcome)
 {
 	const envelope_verdict_t blank = EXECUTOR__MCP__V1__VERDICT__INIT;
-	struct map answered = {0};
+	struct journaling *j = s->all->journaling;
+	struct trial t = {.s = s, .last = hello->last, .resumed = resumed};
 
 	if (hello->n_pending == 0)
 		return;
+	t.vouched = j && s->keyed &&
+		    journaling_vouches(j, protobuf_slice(hello->session));
 	for (size_t i = 0; i < s->outbox.count; i++) {
 		const struct outbox_item *kept = outbox_at(&s->outbox, i);
 
 		if (kept->request != 0)
-			map_put_u64(&answered, kept->request, kept->message);
+			map_put_u64(&t.answered, kept->request, kept->message);
 	}
+	s->known = mem_alloc(KNOWN_MOST * sizeof(*s->known));
 	s->verdicts = mem_alloc(hello->n_pending * sizeof(*s->verdicts));
 	s->verdict_list =
 		mem_alloc(hello->n_pending * sizeof(*s->verdict_list));
 	for (size_t i = 0; i < hello->n_pending; i++) {
-		s->verdicts[i] = blank;
-		s->verdicts[i].sequence = hello->pending[i];
-		s->verdicts[i].state =
-			resumed ? verdict_on(s, &answered, hello->pending[i])
-				: EXECUTOR__MCP__V1__VERDICT__STATE__STATE_INDETERMINATE;
-		s->verdict_list[i] = &s->verdicts[i];
+		envelope_verdict_t *v = &s->verdicts[i];
+
+		*v = blank;
+		v->sequence = hello->pending[i];
+		v->state = (Executor__Mcp__V1__Verdict__State)judge(
+			&t, v->sequence);
+		s->verdict_list[i] = v;
 	}
-	map_finish(&answered);
+	map_finish(&t.answered);
 	welcome->n_verdicts = hello->n_pending;
 	welcome->verdicts = s->verdict_list;
+	welcome->n_known = s->known_count = t.known;
+	welcome->known = s->known;
+}
+
+void session_drop_verdicts(struct session *s)
+{
+	free(s->verdicts);
+	free(s->verdict_list);
+	for (size_t i = 0; i < s->known_count; i++) {
+		free(s->known[i]->source);
+		free(s->known[i]);
+	}
+	free(s->known);
+	s->known = NULL;
+	s->known_count = 0;
+	s->verdicts = NULL;
+	s->verdict_list = NULL;
+}
+
+/* What the adapter does not wait for is settled, however it ended. */
+static void settle_others(struct session *s, const envelope_hello_t *hello)
+{
+	if (s->all->journaling && s->keyed)
+		journaling_keep(s->all->journaling, s->adapter, hello->last,
+				hello->pending, hello->n_pending);
 }
 
 /* Nothing up to hello->last comes again but what is unknown here: whatever
@@ -65,18 +162,18 @@ static void expect_only(struct session *s, const envelope_hello_t *hello,
 			const envelope_welcome_t *welcome)
 {
 	struct map unknown = {0};
+	uint64_t settled = hello->last;
 
 	for (size_t i = 0; i < welcome->n_verdicts; i++) {
 		const envelope_verdict_t *v = welcome->verdicts[i];
 
-		if (v->state ==
-		    EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN)
-			map_put_u64(&unknown, v->sequence, s);
+		if ((int)v->state != UNKNOWN)
+			continue;
+		map_put_u64(&unknown, v->sequence, s);
+		if (v->sequence - 1 < settled)
+			settled = v->sequence - 1;
 	}
-	if (unknown.count == 0 && hello->last > s->received.all) {
-		seqset_finish(&s->received);
-		s->received.all = hello->last;
-	}
+	seqset_raise(&s->received, settled);
 	/* Not s->received.all, which moves along. */
 	const uint64_t before = s->received.all;
 	for (uint64_t n = before + 1;
@@ -112,6 +209,7 @@ static struct session *open_new(struct sessions *all,
 	struct session *s = session_new(all, SESSION_OPENING);
 	if (adapter.len == sizeof(s->adapter))
 		memcpy(s->adapter, adapter.ptr, adapter.len);
+	s->keyed = adapter.len == sizeof(s->adapter);
 	session_set_log_level(s, MCP_LEVEL_INFO);
 	return s;
 }
@@ -179,6 +277,7 @@ struct session *session_open(struct sessions *all,
 	welcome->session = protobuf_bytes(
 		(struct slice){(const char *)s->id, sizeof(s->id)});
 	welcome->resumed = resumed;
+	settle_others(s, hello);
 	judge_pending(s, hello, resumed, welcome);
 	expect_only(s, hello, welcome);
 	welcome->received = s->received.all;

@@ -117,6 +117,7 @@ struct sessions *sessions_new(struct ev_loop *loop,
 		all->limits.stall_ms = STALL_MS;
 	list_init(&all->detached);
 	list_init(&all->over);
+	list_init(&all->writes);
 	ev_timer_init(&all->expiry, on_expiry, 0.0, 0.0);
 	all->expiry.data = all;
 	ev_init(&all->reaper, on_over);
@@ -127,6 +128,11 @@ struct sessions *sessions_new(struct ev_loop *loop,
 void sessions_set_router(struct sessions *all, struct router *r)
 {
 	all->router = r;
+}
+
+void sessions_set_journaling(struct sessions *all, struct journaling *j)
+{
+	all->journaling = j;
 }
 
 bool sessions_admit(const struct sessions *all, bool single, struct err *e)
@@ -271,6 +277,7 @@ void sessions_free(struct sessions *all)
 			break;
 		session_free(entry->value);
 	}
+	journaled_drop_all(all);
 	assert(all->in_flight == 0 && all->queued_bytes == 0);
 	ev_clear_pending(all->loop, &all->reaper);
 	ev_timer_stop(all->loop, &all->expiry);

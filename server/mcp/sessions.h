@@ -1,6 +1,7 @@
 /*
- * sessions: the inside of the session table, for sessions.c, session*.c and
- * single.c alone.  What everybody else needs stands in session.h.
+ * sessions: the inside of the session table, for sessions.c, session*.c,
+ * journaled.c and single.c alone.  What everybody else needs stands in
+ * session.h.
  *
  * The table finds sessions by number and by id, keeps the sums over all of
  * them, expires those that nobody resumed, and frees what ended in a callback
@@ -31,6 +32,8 @@ struct session_request {
 	uint64_t sequence;
 	char *id; /* raw */
 	size_t id_len;
+	bool journaled; /* it has a row */
+	bool answered;	/* and the answer is being written there */
 };
 
 /* Owned by the table. */
@@ -42,11 +45,14 @@ struct session {
 
 	unsigned char id[ENVELOPE_ID_BYTES];
 	unsigned char adapter[ENVELOPE_ID_BYTES];
+	bool keyed; /* the adapter said who it is */
 	const struct session_stream *functions;
 	void *stream; /* NULL when there is none */
 	bool paused;  /* the stream was told so */
 	envelope_verdict_t *verdicts;
 	envelope_verdict_t **verdict_list;
+	envelope_known_t **known; /* as they, for a Welcome */
+	size_t known_count;
 
 	struct seqset received; /* or not to come any more */
 	struct outbox outbox;
@@ -54,6 +60,7 @@ struct session {
 	int64_t expires_ms;  /* while it is detached */
 	struct map by_id;    /* raw id -> struct session_request */
 	struct map by_sequence;
+	struct map reading; /* sequences whose results are being read */
 
 	bool keeps_untaken; /* the caller acts on Goodbye.untaken */
 	uint64_t *declined; /* sequences of requests left to the next daemon */
@@ -78,6 +85,8 @@ struct sessions {
 	struct ev_loop *loop;
 	struct session_limits limits;
 	struct router *router;
+	struct journaling *journaling; /* NULL: none is kept */
+	struct list writes;	       /* struct write, of journaled.c */
 	struct map by_number;
 	struct map by_id;     /* without the single ones */
 	struct list detached; /* in the order in which they expire */
@@ -131,6 +140,10 @@ void session_drop_verdicts(struct session *s);
 /* Forget the request; frees it. */
 void session_forget(struct session *s, struct session_request *r);
 
+/* Deliver what answers the request of that sequence; takes a reference. */
+void session_deliver_answer(struct session *s, struct message *m,
+			    uint64_t request);
+
 /* The only writer of s->state. */
 void session_advance(struct session *s, enum session_state next);
 
@@ -145,5 +158,32 @@ void session_free(struct session *s);
 struct session_request *session_remember(struct session *s,
 					 const struct jsonrpc *m,
 					 uint64_t sequence, struct err *e);
+
+/* --- journaled.c ---------------------------------------------------------- */
+
+/* Does this request go through the journal? */
+bool journaled_wants(const struct session *s, const struct jsonrpc *m);
+
+/* Write it down, then hand it to the router; r may be gone afterwards. */
+void journaled_request(struct session *s, struct session_request *r,
+		       const struct jsonrpc *m);
+
+/* Write its answer down, then deliver it. */
+void journaled_answer(struct session *s, struct session_request *r,
+		      struct slice json);
+
+/* Deliver the answer that the journal has. */
+void journaled_read(struct session *s, uint64_t sequence);
+
+/* The client has everything up to this, which is still in the outbox. */
+void journaled_acked(struct session *s, uint64_t received);
+
+/* The request is about to be forgotten: the client does not want it, or the
+ * session goes. */
+void journaled_cancelled(struct session *s, const struct session_request *r);
+void journaled_abandoned(struct session *s, const struct session_request *r);
+
+/* Forget what is being written; nobody hears of it. */
+void journaled_drop_all(struct sessions *all);
 
 #endif

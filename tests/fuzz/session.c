@@ -91,6 +91,16 @@ void router_restore(struct router *r, struct session *s,
 	(void)count;
 }
 
+bool router_may_repeat(const struct router *r, struct slice name,
+		       const char **source)
+{
+	(void)r;
+	(void)name;
+	if (source)
+		*source = NULL;
+	return false;
+}
+
 void router_left(struct router *r, uint64_t session)
 {
 	(void)r;

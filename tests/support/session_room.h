@@ -126,6 +126,15 @@ void router_set_level(struct router *r, enum mcp_level level)
 	router.level = (int)level;
 }
 
+bool router_may_repeat(const struct router *r, struct slice name,
+		       const char **source)
+{
+	(void)r;
+	if (source)
+		*source = "src";
+	return slice_is(name, "\"harmless\"");
+}
+
 /* --- the fake stream ------------------------------------------------------ */
 
 struct stream {

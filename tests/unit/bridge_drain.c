@@ -166,20 +166,6 @@ static void it_may_be_cancelled_on_its_way_to_the_next(void **state)
 	saw(f, "");
 }
 
-static void a_probe_is_not_left_to_the_next(void **state)
-{
-	struct fake *f = *state;
-
-	attach_new_session(f);
-	f->silent = true;
-	host_says(f, CALL("1"));
-	drain(f, 0, 0);
-	lose(f);
-	buf_reset(&f->log, 0);
-	attach_to(f, 'b', false, 0, NULL);
-	saw(f, "daemon 2 " CALL("1") "\n");
-}
-
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
@@ -194,7 +180,6 @@ int main(void)
 		TEST(any_number_of_daemons_may_leave_it_to_the_next),
 		TEST(it_waits_no_longer_than_anything_else),
 		TEST(it_may_be_cancelled_on_its_way_to_the_next),
-		TEST(a_probe_is_not_left_to_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

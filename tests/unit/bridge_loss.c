@@ -58,6 +58,33 @@ static void a_call_that_nobody_knows_of_is_not_run_again(void **state)
 					    "\"tool\":\"pay\""));
 }
 
+static void what_is_known_of_a_call_is_told(void **state)
+{
+	struct fake *f = *state;
+	char source[] = "bank \"x\"";
+	envelope_known_t known = EXECUTOR__MCP__V1__KNOWN__INIT;
+	envelope_known_t *list[] = {&known};
+
+	send_lines(f, CALL("1"), NULL, NULL);
+	lose(f);
+	known.sequence = 1;
+	known.source = source;
+	known.accepted_ms = 1700000000123;
+	f->known = list;
+	attach_to(f, 'b', false, 0, (const int[]){INDETERMINATE});
+	saw_part(f, "\"tool\":\"pay\",\"source\":\"bank \\\"x\\\"\","
+		    "\"acceptedAt\":\"2023-11-14T22:13:20Z\","
+		    "\"ended\":false}}}");
+	host_says(f, CALL("2"));
+	lose(f);
+	known.sequence = 2;
+	known.ended = true;
+	known.source = source + sizeof(source) - 1;
+	attach_to(f, 'c', false, 0, (const int[]){INDETERMINATE});
+	saw_part(f, "ran to its end");
+	f->known = NULL;
+}
+
 static void a_call_without_a_verdict_is_not_run_again(void **state)
 {
 	struct fake *f = *state;
@@ -262,58 +289,6 @@ static void a_cancellation_while_the_daemon_is_lost_is_sent_later(void **state)
 	attach_to(f, 'a', true, 1, NULL);
 	saw(f, "daemon 2 {\"jsonrpc\":\"2.0\",\"method\":"
 	       "\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n");
-}
-
-/* --- a daemon that was not heard for a while ------------------------------ */
-
-#define PROBE                                                                  \
-	"{\"jsonrpc\":\"2.0\",\"id\":\"executor-probe\",\"method\":\"ping\"}"
-
-static void a_call_after_silence_waits_for_a_sign_of_life(void **state)
-{
-	struct fake *f = *state;
-
-	attach_new_session(f);
-	f->silent = true;
-	host_says(f, LIST("1"));
-	host_says(f, CALL("2"));
-	host_says(f, LIST("3"));
-	saw(f, "daemon 1 " LIST("1") "\ndaemon 2 " PROBE "\n");
-	daemon_says(f, 1, RESULT("\"executor-probe\""));
-	saw(f, "ack 1\ndaemon 3 " CALL("2") "\ndaemon 4 " LIST("3") "\n");
-	f->silent = false;
-	host_says(f, CALL("4"));
-	saw(f, "daemon 5 " CALL("4") "\n");
-}
-
-static void a_call_that_waited_for_a_sign_goes_to_the_next_daemon(void **state)
-{
-	struct fake *f = *state;
-
-	attach_new_session(f);
-	f->silent = true;
-	host_says(f, CALL("1"));
-	saw(f, "daemon 1 " PROBE "\n");
-	lose(f);
-	saw(f, "seek\n");
-	attach_to(f, 'b', false, 0, NULL);
-	saw(f, "daemon 2 " CALL("1") "\n");
-	daemon_says(f, 1, RESULT("1"));
-	saw(f, "host " RESULT("1") "\n");
-}
-
-static void a_call_may_be_cancelled_before_the_sign_of_life(void **state)
-{
-	struct fake *f = *state;
-
-	attach_new_session(f);
-	f->silent = true;
-	host_says(f, CALL("1"));
-	host_says(f,
-		  "{\"jsonrpc\":\"2.0\",\"method\":"
-		  "\"notifications/cancelled\",\"params\":{\"requestId\":1}}");
-	daemon_says(f, 1, RESULT("\"executor-probe\""));
-	saw(f, "daemon 1 " PROBE "\nack 1\n");
 }
 
 /* --- no daemon ------------------------------------------------------------ */
@@ -525,6 +500,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_call_that_nobody_knows_of_is_not_run_again),
+		TEST(what_is_known_of_a_call_is_told),
 		TEST(a_call_without_a_verdict_is_not_run_again),
 		TEST(a_call_that_never_arrived_is_sent_again_by_its_number),
 		TEST(a_call_that_is_done_or_running_is_waited_for),
@@ -538,9 +514,6 @@ int main(void)
 		TEST(a_late_write_is_not_acknowledged_to_another_session),
 		TEST(a_new_daemon_means_that_the_tools_may_have_changed),
 		TEST(a_cancellation_while_the_daemon_is_lost_is_sent_later),
-		TEST(a_call_after_silence_waits_for_a_sign_of_life),
-		TEST(a_call_that_waited_for_a_sign_goes_to_the_next_daemon),
-		TEST(a_call_may_be_cancelled_before_the_sign_of_life),
 		TEST(a_request_is_answered_with_the_trouble_at_its_deadline),
 		TEST(what_waiting_does_not_mend_is_told_soon),
 		TEST(a_call_that_was_sent_and_waits_too_long_is_unknown),

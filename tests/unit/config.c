@@ -64,6 +64,10 @@ static void nothing_given_is_the_defaults(void **state)
 	assert_int_equal(c.source_idle_ms, 600000);
 	assert_int_equal(c.detached_ms, 60000);
 	assert_int_equal(c.drain_ms, 10000);
+	assert_true(c.journal);
+	assert_int_equal(c.journal_bytes, 256 << 20);
+	assert_int_equal(c.journal_result_bytes, 1 << 20);
+	assert_int_equal(c.journal_keep_ms, 86400000);
 	assert_int_equal(c.connections, 2048);
 	assert_int_equal(c.client_idle_ms + c.client_age_ms, 0);
 	assert_int_equal(c.client_keepalive_ms, 0);
@@ -170,6 +174,9 @@ static void what_is_wrong_is_named(void **state)
 	assert_bad("--message-limit 65536k", "65536k is no number");
 	assert_bad("--detached 18446744073709551616", "is no number");
 	assert_bad("--drain-timeout +5", "is no number");
+	assert_bad("--journal maybe", "neither on nor off");
+	assert_bad("--journal-size -1", "is no number");
+	assert_bad("--journal-result 1073741825", "is no number");
 }
 
 static void help_names_every_option(void **state)
@@ -191,6 +198,10 @@ static void help_names_every_option(void **state)
 		"--tcp-admin",
 		"--listen-beyond-loopback",
 		"--wait",
+		"--journal",
+		"--journal-size",
+		"--journal-result",
+		"--journal-keep",
 	};
 	char *text = NULL;
 	size_t len;
