@@ -22,6 +22,8 @@ enum {
 /* Of a message: its length is 32 bits in a gRPC prefix, and stays well below.
  */
 static const unsigned long long MESSAGE_MOST = 1024ull * KIB * KIB;
+/* Of a value in the database, which holds at most 1 GB. */
+static const unsigned long long RESULT_MOST = 512ull * KIB * KIB;
 static const unsigned long long QUEUE_MOST = 1024ull * 1024 * KIB * KIB;
 
 /* One option.  argument is NULL for a flag; fallback is NULL where there is
@@ -171,7 +173,7 @@ static bool set_journal_result(struct config *c, const char *value,
 {
 	unsigned long long n;
 
-	if (!read_number(value, 0, MESSAGE_MOST, &n, e))
+	if (!read_number(value, 0, RESULT_MOST, &n, e))
 		return false;
 	c->journal_result_bytes = (size_t)n;
 	return true;

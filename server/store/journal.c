@@ -77,8 +77,10 @@ static bool run_daemon_put(struct store *s, struct op *op, struct err *e)
 	return query_end(&q, e);
 }
 
-static const struct op_kind kind_daemon_put = {
-	.writes = true, .run = run_daemon_put, .free = free_plain};
+static const struct op_kind kind_daemon_put = {.writes = true,
+					       .whole = true,
+					       .run = run_daemon_put,
+					       .free = free_plain};
 
 void store_daemon_put(struct store *s, const struct stored_daemon *daemon,
 		      store_done_fn *done, void *owner)
@@ -154,8 +156,10 @@ static void free_acceptance(struct op *op)
 }
 
 /* Not durable: of a power cut the adapter dies, too. */
-static const struct op_kind kind_accept = {
-	.writes = true, .run = run_accept, .free = free_acceptance};
+static const struct op_kind kind_accept = {.writes = true,
+					   .whole = true,
+					   .run = run_accept,
+					   .free = free_acceptance};
 
 void store_call_accept(struct store *s, const struct stored_call *call,
 		       store_done_fn *done, void *owner)
@@ -204,7 +208,7 @@ static void free_ending(struct op *op)
 }
 
 static const struct op_kind kind_finish = {
-	.writes = true, .run = run_finish, .free = free_ending};
+	.writes = true, .whole = true, .run = run_finish, .free = free_ending};
 
 void store_call_finish(struct store *s, const unsigned char *adapter,
 		       uint64_t sequence, struct message *result,
@@ -244,7 +248,7 @@ static bool run_forget(struct store *s, struct op *op, struct err *e)
 }
 
 static const struct op_kind kind_forget = {
-	.writes = true, .run = run_forget, .free = free_plain};
+	.writes = true, .whole = true, .run = run_forget, .free = free_plain};
 
 void store_calls_forget(struct store *s, const unsigned char *adapter,
 			const uint64_t *sequences, size_t count,
@@ -284,7 +288,7 @@ static bool run_expiry(struct store *s, struct op *op, struct err *e)
 }
 
 static const struct op_kind kind_expiry = {
-	.writes = true, .run = run_expiry, .free = free_plain};
+	.writes = true, .whole = true, .run = run_expiry, .free = free_plain};
 
 void store_calls_expire(struct store *s, int64_t accepted_ms,
 			store_done_fn *done, void *owner)

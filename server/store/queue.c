@@ -34,6 +34,8 @@ static bool run_in_savepoint(struct store *s, struct op *op, struct err *e)
 {
 	if (op->why.reason != ERR_NONE)
 		return true;
+	if (op->kind->whole)
+		return op->kind->run(s, op, e);
 	if (!query_run(s, sql_savepoint, e))
 		return false;
 	if (op->kind->run(s, op, &op->why))

@@ -54,6 +54,8 @@ struct op;
 struct op_kind {
 	bool writes;  /* runs in a transaction, with its neighbours */
 	bool durable; /* a power cut must not undo it */
+	bool whole;   /* it is never refused: what fails it fails all, and it
+		       * needs no savepoint */
 	bool (*run)(struct store *s, struct op *op, struct err *e);
 	void (*free)(struct op *op);
 };

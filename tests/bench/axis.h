@@ -21,6 +21,7 @@ struct effort {
 void axis_start(const struct effort *e);
 void axis_storm(const struct effort *e);
 void axis_talk(const struct effort *e);
+void axis_journal(const struct effort *e);
 void axis_memory(const struct effort *e);
 void axis_sessions(const struct effort *e);
 void axis_rest(const struct effort *e);

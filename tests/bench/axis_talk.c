@@ -1,4 +1,5 @@
 /* ping and tools/call: how long each takes, and how many go through. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -167,6 +168,50 @@ static void open_adapter(struct talker *t)
 	t->tool = "echo__echo";
 }
 
+/* The same through a daemon of its own that writes no calls down. */
+static void open_plain(struct talker *t)
+{
+	char dir[256];
+
+	snprintf(dir, sizeof(dir), "%s", lab_path("plain"));
+	party_start(&t->far, (const char *const[]){lab_program("executord"),
+						   "--data-dir", dir,
+						   "--journal", "off", NULL});
+	lab_await(lab_path("plain/run/manifest"));
+	lab_run((const char *const[]){lab_program("executor"), "--data-dir",
+				      dir, "source", "add", "echo", "--",
+				      lab_floor("echo_source"), NULL});
+	party_start(&t->near,
+		    (const char *const[]){lab_program("executor-mcp-adapter"),
+					  "--data-dir", dir, NULL});
+	lab_initialize(&t->near);
+	t->next = 1;
+	t->tool = "echo__echo";
+}
+
+static void close_plain(struct talker *t)
+{
+	party_end(&t->near);
+	kill(t->far.pid, SIGTERM);
+	party_end(&t->far);
+}
+
+/* What the journal costs a call. */
+static void compare(struct talker *with, struct talker *without)
+{
+	struct row row = {.axis = "call",
+			  .unit = "us",
+			  .what = "tools/call, p50",
+			  .floor_what = "without the journal"};
+
+	report_samples(row, &with->us, &without->us);
+	row.what = "tools/call, p99";
+	report_samples(row, &with->p99, &without->p99);
+	row.unit = "/s";
+	row.what = "tools/call, 32 at a time";
+	report_samples(row, &with->per_s, &without->per_s);
+}
+
 static void finish(struct talker *t)
 {
 	samples_finish(&t->us);
@@ -182,20 +227,29 @@ static void measure(const struct effort *e, const struct question *q,
 	struct talker adapter = {0};
 	struct talker epoll = {0};
 	struct talker blocking = {0};
+	struct talker plain = {0};
 	const bool is_call = q == &call;
 	struct row row = {.axis = q->name, .unit = "us"};
 
 	open_adapter(&adapter);
 	open_relay(&epoll, "epoll", is_call ? "e2" : "e1", with_source);
 	open_relay(&blocking, "blocking", is_call ? "b2" : "b1", with_source);
+	if (is_call)
+		open_plain(&plain);
 	one_by_one(&adapter, q, WARM_UP, false);
+	if (is_call)
+		one_by_one(&plain, q, WARM_UP, false);
 	one_by_one(&epoll, q, WARM_UP, false);
 	one_by_one(&blocking, q, WARM_UP, false);
 	for (unsigned i = 0; i < e->rounds; i++) {
 		one_by_one(&adapter, q, e->messages, true);
+		if (is_call)
+			one_by_one(&plain, q, e->messages, true);
 		one_by_one(&epoll, q, e->messages, true);
 		one_by_one(&blocking, q, e->messages, true);
 		at_depth(&adapter, q, e->messages * 4);
+		if (is_call)
+			at_depth(&plain, q, e->messages * 4);
 		at_depth(&epoll, q, e->messages * 4);
 	}
 	row.floor_what = "epoll relay";
@@ -216,10 +270,15 @@ static void measure(const struct effort *e, const struct question *q,
 	row.what = is_call ? "tools/call, 32 at a time" : "ping, 32 at a time";
 	row.aim = aim_per_s;
 	report_samples(row, &adapter.per_s, &epoll.per_s);
+	if (is_call) {
+		compare(&adapter, &plain);
+		close_plain(&plain);
+	}
 	party_end(&adapter.near);
 	close_relay(&epoll);
 	close_relay(&blocking);
 	finish(&adapter);
+	finish(&plain);
 	finish(&epoll);
 	finish(&blocking);
 }

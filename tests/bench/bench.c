@@ -20,9 +20,10 @@ static const struct axis {
 	const char *name;
 	void (*measure)(const struct effort *e);
 } axes[] = {
-	{"start", axis_start},	     {"storm", axis_storm},
-	{"talk", axis_talk},	     {"memory", axis_memory},
-	{"sessions", axis_sessions}, {"rest", axis_rest},
+	{"start", axis_start},	 {"storm", axis_storm},
+	{"talk", axis_talk},	 {"journal", axis_journal},
+	{"memory", axis_memory}, {"sessions", axis_sessions},
+	{"rest", axis_rest},
 };
 
 enum { AXES = sizeof(axes) / sizeof(*axes) };

@@ -203,6 +203,18 @@ uint64_t lab_epoch(void)
 	return m.epoch;
 }
 
+void lab_await(const char *path)
+{
+	const struct timespec pause = {0, 1000000};
+
+	for (int i = 0; i < 30000; i++) {
+		if (access(path, F_OK) == 0)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	lab_fail("there is no %s", path);
+}
+
 /* --- processes -------------------------------------------------------------
  */
 

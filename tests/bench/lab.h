@@ -39,6 +39,9 @@ const char *lab_floor(const char *name);
 /* In the home directory; the next call but three overwrites it. */
 const char *lab_path(const char *name);
 
+/* Wait until there is such a file. */
+void lab_await(const char *path);
+
 /* Start argv, argv[0] being a path; ends with the lab if not before. */
 void party_start(struct party *p, const char *const argv[]);
 void party_say(const struct party *p, struct slice bytes);

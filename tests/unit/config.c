@@ -176,7 +176,7 @@ static void what_is_wrong_is_named(void **state)
 	assert_bad("--drain-timeout +5", "is no number");
 	assert_bad("--journal maybe", "neither on nor off");
 	assert_bad("--journal-size -1", "is no number");
-	assert_bad("--journal-result 1073741825", "is no number");
+	assert_bad("--journal-result 536870913", "is no number");
 }
 
 static void help_names_every_option(void **state)

@@ -1,0 +1,209 @@
+/* Rows of the journal: the store's, and a bare loop's with the same pragmas. */
+#include <ev.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "axis.h"
+#include "lab.h"
+#include "proto/err.h"
+#include "proto/message.h"
+#include "report.h"
+#include "server/store/journal.h"
+
+enum { ROWS_AT_ONCE = 32, RESULT_BYTES = 200 };
+
+static const unsigned char adapter[STORED_KEY_BYTES] = {1};
+
+/* --- the store ------------------------------------------------------------ */
+
+struct ours {
+	struct ev_loop *loop;
+	struct store *store;
+	struct message *result;
+	uint64_t next;
+	unsigned done;
+};
+
+static void on_done(void *owner, const struct err *why)
+{
+	if (why)
+		lab_fail("the journal: %s", why->text);
+	((struct ours *)owner)->done++;
+}
+
+static void turn(struct ours *o, unsigned wanted)
+{
+	while (o->done < wanted)
+		ev_run(o->loop, EVRUN_ONCE);
+}
+
+/* A turn that accepts n, one that finishes them, and settles them with the
+ * next. */
+static void run_ours(struct ours *o, unsigned n)
+{
+	uint64_t settled[ROWS_AT_ONCE];
+
+	o->done = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct stored_call call = {
+			.sequence = o->next + i,
+			.hash = o->next,
+			.accepted_ms = 1,
+			.name = slice_of("\"echo__echo\""),
+		};
+
+		memcpy(call.adapter, adapter, sizeof(adapter));
+		settled[i] = call.sequence;
+		store_call_accept(o->store, &call, on_done, o);
+	}
+	turn(o, n);
+	for (unsigned i = 0; i < n; i++)
+		store_call_finish(o->store, adapter, o->next + i, o->result,
+				  on_done, o);
+	turn(o, 2 * n);
+	store_calls_forget(o->store, adapter, settled, n, NULL, NULL);
+	o->next += n;
+}
+
+/* --- the bare loop -------------------------------------------------------- */
+
+struct bare {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *commit, *accept, *finish, *forget;
+	uint64_t next;
+};
+
+static sqlite3_stmt *prepare(struct bare *b, const char *sql)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(b->db, sql, -1, &s, NULL) != SQLITE_OK)
+		lab_fail("%s: %s", sql, sqlite3_errmsg(b->db));
+	return s;
+}
+
+static void step(struct bare *b, sqlite3_stmt *s)
+{
+	if (sqlite3_step(s) != SQLITE_DONE)
+		lab_fail("%s", sqlite3_errmsg(b->db));
+	sqlite3_reset(s);
+}
+
+static void open_bare(struct bare *b, const char *path)
+{
+	static const char script[] =
+		"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+		"PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST;"
+		"PRAGMA journal_size_limit = 4194304;"
+		"PRAGMA cache_size = -512;"
+		"CREATE TABLE call (adapter BLOB NOT NULL, sequence INTEGER"
+		" NOT NULL, state INTEGER NOT NULL, hash INTEGER NOT NULL,"
+		" accepted_ms INTEGER NOT NULL, name TEXT NOT NULL,"
+		" size INTEGER NOT NULL, result BLOB, PRIMARY KEY (adapter,"
+		" sequence)) STRICT, WITHOUT ROWID";
+
+	if (sqlite3_open(path, &b->db) != SQLITE_OK ||
+	    sqlite3_exec(b->db, script, NULL, NULL, NULL) != SQLITE_OK)
+		lab_fail("%s: %s", path, sqlite3_errmsg(b->db));
+	b->begin = prepare(b, "BEGIN IMMEDIATE");
+	b->commit = prepare(b, "COMMIT");
+	b->accept = prepare(b, "INSERT INTO call VALUES (?, ?, 1, 1, 1,"
+			       " '\"echo__echo\"', 0, NULL)");
+	b->finish = prepare(b, "UPDATE call SET state = 2, size = 200,"
+			       " result = ?3 WHERE adapter = ?1 AND"
+			       " sequence = ?2");
+	b->forget = prepare(b, "DELETE FROM call WHERE adapter = ? AND"
+			       " sequence = ?");
+}
+
+static void close_bare(struct bare *b)
+{
+	sqlite3_finalize(b->begin);
+	sqlite3_finalize(b->commit);
+	sqlite3_finalize(b->accept);
+	sqlite3_finalize(b->finish);
+	sqlite3_finalize(b->forget);
+	sqlite3_close(b->db);
+}
+
+static void on_row(struct bare *b, sqlite3_stmt *s, uint64_t sequence)
+{
+	sqlite3_bind_blob(s, 1, adapter, sizeof(adapter), SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)sequence);
+	step(b, s);
+}
+
+static void run_bare(struct bare *b, unsigned n)
+{
+	static const char result[RESULT_BYTES];
+
+	step(b, b->begin);
+	for (unsigned i = 0; i < n && b->next > n; i++)
+		on_row(b, b->forget, b->next - n + i);
+	for (unsigned i = 0; i < n; i++)
+		on_row(b, b->accept, b->next + i);
+	step(b, b->commit);
+	sqlite3_bind_blob(b->finish, 3, result, RESULT_BYTES, SQLITE_STATIC);
+	step(b, b->begin);
+	for (unsigned i = 0; i < n; i++)
+		on_row(b, b->finish, b->next + i);
+	step(b, b->commit);
+	b->next += n;
+}
+
+/* -------------------------------------------------------------------------- */
+
+static double per_s(int64_t began, unsigned rows)
+{
+	return rows / ((double)(now_ns() - began) / 1e9);
+}
+
+static void measure(struct ours *o, struct bare *b, const struct effort *e,
+		    unsigned n, const char *what)
+{
+	struct samples ours = {0};
+	struct samples bare = {0};
+	const struct row row = {.axis = "journal",
+				.what = what,
+				.unit = "/s",
+				.floor_what = "bare SQLite"};
+
+	for (unsigned round = 0; round < e->rounds; round++) {
+		int64_t began = now_ns();
+
+		for (unsigned i = 0; i < e->messages; i += n)
+			run_ours(o, n);
+		samples_add(&ours, per_s(began, e->messages));
+		began = now_ns();
+		for (unsigned i = 0; i < e->messages; i += n)
+			run_bare(b, n);
+		samples_add(&bare, per_s(began, e->messages));
+	}
+	report_samples(row, &ours, &bare);
+	samples_finish(&ours);
+	samples_finish(&bare);
+}
+
+void axis_journal(const struct effort *e)
+{
+	static const unsigned char instance[STORED_KEY_BYTES] = {1};
+	static const char result[RESULT_BYTES];
+	struct ours o = {.next = 1};
+	struct bare b = {.next = 1};
+	struct err why;
+
+	lab_fresh();
+	o.loop = ev_loop_new(EVFLAG_AUTO);
+	o.store = store_open(o.loop, lab_path(""), &why);
+	if (!o.store || store_begin_epoch(o.store, instance, &why) == 0)
+		lab_fail("%s", why.text);
+	o.result = message_new((struct slice){result, RESULT_BYTES}, false);
+	open_bare(&b, lab_path("bare.db"));
+	measure(&o, &b, e, 1, "calls written down, one by one");
+	measure(&o, &b, e, ROWS_AT_ONCE, "calls written down, 32 at a time");
+	close_bare(&b);
+	store_close(o.store);
+	message_unref(o.result);
+	ev_loop_destroy(o.loop);
+}
