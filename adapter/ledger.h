@@ -39,6 +39,7 @@ enum {
 	LEDGER_WAIT_MAX_MS = 60 * 1000,	 /* while one says it makes progress */
 	LEDGER_WAIT_LEAST_MS = 2 * 1000, /* while waiting mends nothing */
 	LEDGER_SENDINGS = 3,		 /* a request may kill a daemon */
+	LEDGER_SENDINGS_UNSEEN = 16,	 /* before it saw it, not likely */
 };
 
 enum ledger_state {

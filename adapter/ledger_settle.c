@@ -5,15 +5,19 @@
 #include "proto/message.h"
 
 /* A request may be what kills daemons. */
-static bool may_send_again(struct ledger *l, struct ledger_entry *entry)
+static bool may_send_again(struct ledger *l, struct ledger_entry *entry,
+			   bool unseen)
 {
 	struct err why;
 
-	if (entry->sendings < LEDGER_SENDINGS)
+	if (entry->sendings <
+	    (unseen ? LEDGER_SENDINGS_UNSEEN : LEDGER_SENDINGS))
 		return true;
 	err_set(&why, ERR_LOST,
-		"The connection to the daemon was lost %u times while it "
-		"worked on this request.",
+		unseen ? "The connection to the daemon was lost %u times when "
+			 "it was about to take this request over."
+		       : "The connection to the daemon was lost %u times while "
+			 "it worked on this request.",
 		entry->sendings);
 	ledger_fail(l, entry, &why);
 	return false;
@@ -23,7 +27,7 @@ static bool may_send_again(struct ledger *l, struct ledger_entry *entry)
 static void queue_again(struct ledger *l, struct ledger_entry *entry,
 			struct list *queue)
 {
-	if (!may_send_again(l, entry))
+	if (!may_send_again(l, entry, false))
 		return;
 	ledger_set_state(l, entry, LEDGER_QUEUED);
 	list_remove(&entry->link);
@@ -61,7 +65,7 @@ static void settle_request(struct ledger *l, struct ledger_entry *entry,
 		ledger_set_state(l, entry, LEDGER_SENT);
 		return;
 	case EXECUTOR__MCP__V1__VERDICT__STATE__STATE_UNKNOWN:
-		if (may_send_again(l, entry))
+		if (may_send_again(l, entry, true))
 			ledger_send(l, entry); /* by the same number */
 		return;
 	default: /* indeterminate, unspecified, or of a later protocol */

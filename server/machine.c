@@ -70,6 +70,7 @@ void machine_prepare(size_t connections)
 	umask(077);
 	ignore(SIGPIPE); /* a client that left is an error of write() */
 	ignore(SIGHUP);	 /* a terminal that closes is none of ours */
+	ignore(SIGXFSZ); /* a limit that is reached, too: of a file */
 	raise_descriptors(connections);
 	hide_memory();
 	adopt_orphans();

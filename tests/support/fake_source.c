@@ -509,7 +509,8 @@ static const struct {
 } calls[] = {
 	{"echo", call_echo, "\"annotations\":{\"readOnlyHint\":true}," SCHEMA},
 	{"add", call_add, SCHEMA},
-	{"slow", call_slow, SCHEMA},
+	{"slow", call_slow,
+	 "\"annotations\":{\"idempotentHint\":true}," SCHEMA},
 	{"hold", call_hold, SCHEMA},
 	{"progress", call_progress, SCHEMA},
 	{"log", call_log, SCHEMA},

@@ -155,6 +155,21 @@ static void a_request_that_kills_daemons_is_given_up(void **state)
 	saw_part(f, "\"id\":1,\"error\":{\"code\":-32603,");
 }
 
+static void a_call_that_no_daemon_takes_over_is_given_up_at_last(void **state)
+{
+	struct fake *f = *state;
+
+	send_lines(f, CALL("1"), NULL, NULL);
+	for (int i = 1; i < LEDGER_SENDINGS_UNSEEN; i++) {
+		lose(f);
+		attach_to(f, (char)('a' + i), false, 0, (const int[]){UNKNOWN});
+		saw_part(f, "daemon 1 " CALL("1"));
+	}
+	lose(f);
+	attach_to(f, 'z', false, 0, (const int[]){UNKNOWN});
+	saw_part(f, "\"reason\":\"connection_lost\"");
+}
+
 static void a_resumed_session_gets_what_it_missed(void **state)
 {
 	struct fake *f = *state;
@@ -506,6 +521,7 @@ int main(void)
 		TEST(a_call_that_is_done_or_running_is_waited_for),
 		TEST(what_has_no_effect_is_sent_again_to_a_new_daemon),
 		TEST(a_request_that_kills_daemons_is_given_up),
+		TEST(a_call_that_no_daemon_takes_over_is_given_up_at_last),
 		TEST(a_resumed_session_gets_what_it_missed),
 		TEST(what_was_acknowledged_is_not_sent_again),
 		TEST(a_hello_names_the_session_and_what_is_pending),
