@@ -208,18 +208,6 @@ bool jsonrpc_slice(struct slice text, struct jsonrpc *m, struct err *e)
 	return false;
 }
 
-struct jsonrpc jsonrpc_moved(const struct jsonrpc *m, const char *copy)
-{
-	struct jsonrpc to = *m;
-	struct slice *const parts[] = {&to.id,	   &to.method, &to.params,
-				       &to.result, &to.error,  &to.text};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (parts[i]->len > 0)
-			parts[i]->ptr = copy + (parts[i]->ptr - m->text.ptr);
-	return to;
-}
-
 bool jsonrpc_is_batch(struct slice text)
 {
 	struct json_scan s = json_scan_of(text);

@@ -41,9 +41,6 @@ struct jsonrpc {
  * an error. */
 bool jsonrpc_slice(struct slice text, struct jsonrpc *m, struct err *e);
 
-/* The same message in a copy of its text. */
-struct jsonrpc jsonrpc_moved(const struct jsonrpc *m, const char *copy);
-
 /* Is text, valid or not, an array by its first byte: a batch? */
 bool jsonrpc_is_batch(struct slice text);
 

@@ -23,10 +23,11 @@ struct call {
 	struct list in_source; /* at->calls */
 	struct list in_router; /* router->calls */
 	uint64_t number;       /* the source's */
-	struct reply_to to;    /* to.id is ours */
-	struct slice token;    /* raw and ours; empty: no progress is wanted */
-	unsigned way_back;     /* of enum call_return */
-	struct slice method;   /* ours, for whoever looks, as is name */
+	uint64_t ticket;     /* in router->tickets, while it is written down */
+	struct reply_to to;  /* to.id is ours */
+	struct slice token;  /* raw and ours; empty: no progress is wanted */
+	unsigned way_back;   /* of enum call_return */
+	struct slice method; /* ours, for whoever looks, as is name */
 	struct slice name;
 	int64_t started_ms;
 };
@@ -47,6 +48,8 @@ static void unlink_call(struct call *c)
 {
 	list_remove(&c->in_source);
 	list_remove(&c->in_router);
+	if (c->ticket != 0)
+		map_remove_u64(&c->at->router->tickets, c->ticket);
 	c->at->router->in_flight--;
 }
 
@@ -223,9 +226,41 @@ static void on_progress(void *owner, const struct jsonrpc *m,
 	buf_finish(&text);
 }
 
+/* What has an effect is written down first. */
+static bool on_leaving(void *owner)
+{
+	struct call *c = owner;
+	struct router *r = c->at->router;
+	struct session *s = sessions_find(r->sessions, c->to.session);
+	uint64_t ticket = r->last_ticket + 1;
+
+	if (!s || !session_write_down(s, c->to.id, ticket))
+		return true;
+	r->last_ticket = ticket;
+	c->ticket = ticket;
+	map_put_u64(&r->tickets, ticket, c);
+	return false;
+}
+
+void router_written(struct router *r, uint64_t ticket, const struct err *why)
+{
+	struct call *c = map_remove_u64(&r->tickets, ticket);
+
+	if (!c)
+		return;
+	c->ticket = 0;
+	if (!why) {
+		source_send(c->at->source, c->number);
+		return;
+	}
+	source_cancel(c->at->source, c->number, (struct slice){NULL, 0});
+	on_fail(c, why);
+}
+
 static const struct source_reply replies = {
 	.answer = on_answer,
 	.fail = on_fail,
+	.leaving = on_leaving,
 	.progress = on_progress,
 };
 
@@ -244,11 +279,6 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	};
 	struct call *c = mem_zalloc(sizeof(*c));
 
-	c->number = source_request(at->source, &request, &replies, c, e);
-	if (c->number == 0) {
-		free(c);
-		return false;
-	}
 	c->at = at;
 	c->to = (struct reply_to){session, slice_copy(m->id)};
 	c->token = slice_copy(target->token);
@@ -259,7 +289,12 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	list_append(&at->calls, &c->in_source);
 	list_append(&r->calls, &c->in_router);
 	r->in_flight++;
-	return true;
+	c->number = source_request(at->source, &request, &replies, c, e);
+	if (c->number != 0)
+		return true;
+	unlink_call(c);
+	free_call(c);
+	return false;
 }
 
 static bool has_calls(const struct routed *at, uint64_t session)

@@ -1,5 +1,5 @@
-/* Requests of a session that go through the journal: written down before
- * anybody sees them, and their answers before the client does. */
+/* Requests of a session that go through the journal: written down before their
+ * source sees them, and their answers before the client does. */
 #include "server/mcp/sessions.h"
 
 #include <assert.h>
@@ -22,8 +22,8 @@ struct write {
 	uint64_t session; /* its number */
 	unsigned char adapter[ENVELOPE_ID_BYTES];
 	uint64_t sequence;
-	struct message *message; /* the request, its answer; while read NULL */
-	struct jsonrpc request;	 /* slices of message */
+	struct message *message; /* the answer, once there is one */
+	uint64_t ticket;	 /* the router's, of a request */
 };
 
 static struct write *write_new(struct session *s, uint64_t sequence,
@@ -81,83 +81,91 @@ static void refuse(struct session *s, struct session_request *r,
 
 /* --- accepted ------------------------------------------------------------- */
 
-/* Passed on, unless it is not wanted any more: then it never ran, and its row
- * goes again. */
-static void on_accepted(void *owner, const struct err *why)
-{
-	struct write *w = owner;
-	struct session_request *r = request_of(w);
-
-	if (why) {
-		log_odd("journal", "a request is refused: %s", why->text);
-		journaling_drop(w->all->journaling, w->adapter, w->sequence);
-	} else if (!r) {
-		journaling_forget(w->all->journaling, w->adapter, &w->sequence,
-				  1);
-	}
-	if (r && why)
-		refuse(session_of(w), r, why);
-	else if (r)
-		router_request(w->all->router, session_of(w), &w->request,
-			       NULL);
-	write_free(w);
-}
-
-static void accept(struct session *s, uint64_t sequence,
-		   const struct jsonrpc *m)
-{
-	struct message *copy = message_new(m->text, true);
-	struct write *w = write_new(s, sequence, copy);
-
-	w->request = jsonrpc_moved(m, copy->json);
-	journaling_accept(s->all->journaling, s->adapter, sequence,
-			  message_text(copy), json_get(m->params, "name"),
-			  on_accepted, w);
-}
-
-bool journaled_wants(const struct session *s, const struct jsonrpc *m)
-{
-	return s->all->journaling && s->keyed && mcp_has_effect(m);
-}
-
 /* Idempotency keys: what came under this one before decides. */
-void journaled_request(struct session *s, struct session_request *r,
-		       const struct jsonrpc *m)
+static bool admit_again(struct session *s, struct session_request *r)
 {
 	struct journaling *j = s->all->journaling;
 	struct journaling_call call;
 	uint64_t sequence = r->sequence;
 	struct err e;
 
-	if (journaling_differs(j, s->adapter, sequence, m->text)) {
-		session_forget(s, r);
-		session_end(
-			s,
-			EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_PROTOCOL_ERROR,
-			"another request had this sequence before");
-		return;
-	}
 	switch (journaling_find(j, s->adapter, sequence, &call)) {
 	case JOURNALING_NONE:
-		break;
+		return true;
 	case JOURNALING_DONE:
 		session_forget(s, r);
 		journaled_read(s, sequence);
-		return;
+		return false;
 	case JOURNALING_LEFT:
 	case JOURNALING_RUNNING:
 		if (router_may_repeat(s->all->router, call.name, NULL))
-			break;
-		/* fall through */
+			return true;
+		break;
 	case JOURNALING_ENDED:
-		err_set(&e, ERR_OUTCOME_UNKNOWN,
-			"this request was sent before; it may have taken "
-			"effect, and was not run again");
-		refuse(s, r, &e);
-		return;
+		break;
 	}
+	err_set(&e, ERR_OUTCOME_UNKNOWN,
+		"this request was sent before; it may have taken effect, and "
+		"was not run again");
+	refuse(s, r, &e);
+	return false;
+}
+
+bool journaled_admit(struct session *s, struct session_request *r,
+		     const struct jsonrpc *m)
+{
+	struct slice name = json_get(m->params, "name");
+
+	if (!s->all->journaling || !s->keyed || !mcp_has_effect(m))
+		return true;
+	r->effect = true;
+	r->hash = journaling_hash(m->text);
+	if (name.len > 0 && name.len <= JOURNALING_NAME_BYTES)
+		r->name = mem_ntext(name.ptr, name.len);
+	if (!journaling_differs(s->all->journaling, s->adapter, r->sequence,
+				r->hash))
+		return admit_again(s, r);
+	session_forget(s, r);
+	session_end(s,
+		    EXECUTOR__MCP__V1__GOODBYE__REASON__REASON_PROTOCOL_ERROR,
+		    "another request had this sequence before");
+	return false;
+}
+
+/* What is not wanted any more never ran, and its row goes again. */
+static void on_accepted(void *owner, const struct err *why)
+{
+	struct write *w = owner;
+	struct sessions *all = w->all;
+	struct session_request *r = request_of(w);
+	uint64_t ticket = w->ticket;
+
+	if (why) {
+		log_odd("journal", "a request is refused: %s", why->text);
+		journaling_drop(all->journaling, w->adapter, w->sequence);
+	} else if (!r) {
+		journaling_forget(all->journaling, w->adapter, &w->sequence, 1);
+	}
+	if (r && why)
+		r->journaled = false;
+	write_free(w);
+	if (r)
+		router_written(all->router, ticket, why);
+}
+
+bool session_write_down(struct session *s, struct slice id, uint64_t ticket)
+{
+	struct session_request *r = map_get(&s->by_id, id);
+	struct write *w;
+
+	if (!r || !r->effect)
+		return false;
 	r->journaled = true;
-	accept(s, sequence, m);
+	w = write_new(s, r->sequence, NULL);
+	w->ticket = ticket;
+	journaling_accept(s->all->journaling, s->adapter, r->sequence, r->hash,
+			  slice_of(r->name ? r->name : ""), on_accepted, w);
+	return true;
 }
 
 /* --- answered ------------------------------------------------------------- */

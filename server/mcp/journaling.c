@@ -14,7 +14,6 @@
 #include "server/store/journal.h"
 
 enum {
-	NAME_BYTES = 256, /* of a name that is kept */
 	ROWS = 65536,
 	ROWS_AT_ONCE = 4096, /* that go when there are more */
 	VOUCHER_BYTES = 8,   /* of an instance, in a session's id */
@@ -73,7 +72,7 @@ static int64_t now_ms(const struct journaling *j)
 }
 
 /* FNV-1a over words: whether two requests are the same, nobody forges. */
-static uint64_t hash_of(struct slice text)
+uint64_t journaling_hash(struct slice text)
 {
 	uint64_t hash = 0xcbf29ce484222325ull ^ text.len;
 	uint64_t word;
@@ -351,35 +350,33 @@ enum journaling_state journaling_find(const struct journaling *j,
 
 bool journaling_differs(const struct journaling *j,
 			const unsigned char *adapter, uint64_t sequence,
-			struct slice text)
+			uint64_t hash)
 {
 	const struct row *r = find(j, adapter, sequence);
 
-	return r && r->hash != hash_of(text);
+	return r && r->hash != hash;
 }
 
 /* --- calls ---------------------------------------------------------------- */
 
 void journaling_accept(struct journaling *j, const unsigned char *adapter,
-		       uint64_t sequence, struct slice text, struct slice name,
+		       uint64_t sequence, uint64_t hash, struct slice name,
 		       journaling_done_fn *done, void *owner)
 {
 	struct row *r = find(j, adapter, sequence);
 	struct stored_call call = {
 		.sequence = sequence,
+		.hash = hash,
 		.accepted_ms = now_ms(j),
 	};
 
 	memcpy(call.adapter, adapter, sizeof(call.adapter));
-	if (name.len <= NAME_BYTES)
+	if (name.len <= JOURNALING_NAME_BYTES)
 		call.name = name;
-	if (r) {
+	if (r)
 		r->accepted_ms = call.accepted_ms;
-		call.hash = r->hash;
-	} else {
-		call.hash = hash_of(text);
+	else
 		r = add(j, &call);
-	}
 	set_state(j, r, JOURNALING_RUNNING, 0);
 	store_call_accept(j->store, &call, done, owner);
 	keep_bounds(j);

@@ -26,7 +26,10 @@ struct journaling;
 struct message;
 struct store;
 
-enum { JOURNALING_KEY_BYTES = 16 }; /* of an instance */
+enum {
+	JOURNALING_KEY_BYTES = 16,   /* of an instance */
+	JOURNALING_NAME_BYTES = 256, /* of a name that is kept */
+};
 
 enum journaling_state {
 	JOURNALING_NONE,
@@ -75,15 +78,19 @@ enum journaling_state journaling_find(const struct journaling *j,
 				      uint64_t sequence,
 				      struct journaling_call *call);
 
-/* Has the row of that key been made for another request than this text? */
+/* What tells requests apart. */
+uint64_t journaling_hash(struct slice text);
+
+/* Has the row of that key been made for another request? */
 bool journaling_differs(const struct journaling *j,
 			const unsigned char *adapter, uint64_t sequence,
-			struct slice text);
+			uint64_t hash);
 
-/* Write down that it is accepted, again if need be: RUNNING at once.  When done
+/* Write down that it is accepted (a name over JOURNALING_NAME_BYTES is left
+ * out), again if need be: RUNNING at once.  When done
  * says why it could not be, journaling_drop() it. */
 void journaling_accept(struct journaling *j, const unsigned char *adapter,
-		       uint64_t sequence, struct slice text, struct slice name,
+		       uint64_t sequence, uint64_t hash, struct slice name,
 		       journaling_done_fn *done, void *owner);
 
 /* There is no row after all. */

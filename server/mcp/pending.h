@@ -26,6 +26,7 @@ struct pending {
 	const struct source_reply *reply;
 	void *owner;
 	struct buf line; /* what to send, until it is sent */
+	bool may_leave;	 /* its owner was asked, and said so */
 	double due;	 /* by alarm_now(); of a request in flight */
 	bool wants_progress;
 	bool progressed;

@@ -388,6 +388,7 @@ void router_free(struct router *r)
 		catalogue_free(r->catalogues[k]);
 	nametable_free(r->names);
 	handouts_free(r->handouts);
+	map_finish(&r->tickets);
 	free(r->data_dir);
 	free(r->log_dir);
 	free(r);

@@ -53,6 +53,9 @@ void router_load(struct router *r,
 void router_request(struct router *r, struct session *s,
 		    const struct jsonrpc *m, const char *source);
 
+/* What session_write_down() said yes to is written down, or cannot be. */
+void router_written(struct router *r, uint64_t ticket, const struct err *why);
+
 /* What a new session had subscribed to with an earlier daemon, as (decoded)
  * URIs: subscribe to it again. */
 void router_restore(struct router *r, struct session *s,

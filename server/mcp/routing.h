@@ -10,6 +10,7 @@
 
 #include "proto/buf.h"
 #include "proto/list.h"
+#include "proto/map.h"
 #include "server/mcp/alarm.h"
 #include "server/mcp/router.h"
 #include "server/mcp/starts.h"
@@ -69,7 +70,9 @@ struct router {
 	void *stopped_owner;
 	bool stopping;
 
-	struct list calls; /* struct call, in flight in any source */
+	struct list calls;  /* struct call, in flight in any source */
+	struct map tickets; /* number -> struct call that is written down */
+	uint64_t last_ticket;
 	struct list turns; /* struct visitor, those of all sources */
 	size_t turn_bytes; /* of their messages */
 	struct alarm turn; /* somebody may go in */

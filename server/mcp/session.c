@@ -72,6 +72,7 @@ static void drop_requests(struct session *s)
 
 		journaled_abandoned(s, r);
 		free(r->id);
+		free(r->name);
 		free(r);
 		s->all->in_flight--;
 	}
@@ -168,6 +169,7 @@ void session_forget(struct session *s, struct session_request *r)
 	map_remove_u64(&s->by_sequence, r->sequence);
 	s->all->in_flight--;
 	free(r->id);
+	free(r->name);
 	free(r);
 }
 
@@ -353,9 +355,7 @@ static void take_over(struct session *s, uint64_t sequence, struct slice json)
 			return;
 		}
 		s->initialized = true;
-		if (journaled_wants(s, &m))
-			journaled_request(s, r, &m);
-		else
+		if (journaled_admit(s, r, &m))
 			router_request(s->all->router, s, &m, NULL);
 		return;
 	case JSONRPC_NOTIFICATION:

@@ -136,6 +136,11 @@ unsigned session_abilities(const struct session *s);
  * deliver.  Nothing happens when it is not in flight (cancelled). */
 void session_answer(struct session *s, struct slice id, struct slice json);
 
+/* The request of that raw id is about to reach its source.  True: it has an
+ * effect, and is being written down; router_written() follows with this
+ * ticket, unless it is cancelled first.  False: go on. */
+bool session_write_down(struct session *s, struct slice id, uint64_t ticket);
+
 /* The daemon is about to stop, and nothing was done about the request of that
  * raw id: forget it.  The client's goodbye says that it was not taken over, and
  * the daemon that comes after this one gets it.  False when the client cannot

@@ -32,6 +32,9 @@ struct session_request {
 	uint64_t sequence;
 	char *id; /* raw */
 	size_t id_len;
+	bool effect;	/* it is to be written down before it runs: */
+	uint64_t hash;	/* .. of its text */
+	char *name;	/* .. raw, of what it calls; or NULL */
 	bool journaled; /* it has a row */
 	bool answered;	/* and the answer is being written there */
 };
@@ -161,12 +164,10 @@ struct session_request *session_remember(struct session *s,
 
 /* --- journaled.c ---------------------------------------------------------- */
 
-/* Does this request go through the journal? */
-bool journaled_wants(const struct session *s, const struct jsonrpc *m);
-
-/* Write it down, then hand it to the router; r may be gone afterwards. */
-void journaled_request(struct session *s, struct session_request *r,
-		       const struct jsonrpc *m);
+/* Is it to go through the journal?  False when it must not go to the router,
+ * for its key was used before; r may be gone then. */
+bool journaled_admit(struct session *s, struct session_request *r,
+		     const struct jsonrpc *m);
 
 /* Write its answer down, then deliver it. */
 void journaled_answer(struct session *s, struct session_request *r,

@@ -41,6 +41,7 @@ static struct source *new_source(struct ev_loop *loop,
 	for (int k = 0; k < KIND_COUNT; k++)
 		s->items[k].kind = (enum kind)k;
 	pending_table_init(&s->waiting);
+	pending_table_init(&s->held);
 	alarm_init(&s->alarm, loop, source_on_alarm, s);
 	return s;
 }
@@ -117,6 +118,30 @@ bool source_check(const struct source *s, struct buf *program, struct err *e)
 				       program, e);
 }
 
+/* May another request wait to be sent? */
+static bool may_be_held(const struct source *s, size_t len, struct err *e)
+{
+	if (s->held.count < s->limits.queued &&
+	    s->held.bytes + len <= WAITING_BYTES)
+		return true;
+	return err_set(e, ERR_OVERLOADED,
+		       "source %s: %zu requests wait to be written down",
+		       s->recipe.name, s->held.count);
+}
+
+/* The line is s->line: most are sent at once, without a copy. */
+static bool hold_or_send(struct source *s, struct pending **p, struct err *e)
+{
+	const struct source_reply *reply = (*p)->reply;
+
+	if (!reply->leaving || reply->leaving((*p)->owner))
+		return leg_request(s->leg, p, buf_slice(&s->line), e);
+	buf_append_slice(&(*p)->line, buf_slice(&s->line));
+	pending_put(&s->held, *p);
+	*p = NULL;
+	return true;
+}
+
 /* May another request wait for the start? */
 static bool may_wait(const struct source *s, size_t len, struct err *e)
 {
@@ -145,7 +170,7 @@ uint64_t source_request(struct source *s, const struct source_request *r,
 
 	forward_request(&s->line, r, number);
 	if (s->state == SOURCE_READY) {
-		ok = leg_request(s->leg, &p, buf_slice(&s->line), e);
+		ok = may_be_held(s, s->line.len, e) && hold_or_send(s, &p, e);
 		source_look_soon(s);
 	} else if ((ok = may_wait(s, s->line.len, e))) {
 		buf_append_slice(&p->line, buf_slice(&s->line));
@@ -160,10 +185,12 @@ uint64_t source_request(struct source *s, const struct source_request *r,
 
 void source_cancel(struct source *s, uint64_t number, struct slice reason)
 {
-	struct pending *p = pending_find(&s->waiting, number);
+	struct pending_table *table =
+		pending_find(&s->held, number) ? &s->held : &s->waiting;
+	struct pending *p = pending_find(table, number);
 
 	if (p) {
-		pending_take(&s->waiting, p);
+		pending_take(table, p);
 		pending_free(p);
 	} else if (s->leg) {
 		leg_cancel(s->leg, number, reason);
@@ -173,7 +200,8 @@ void source_cancel(struct source *s, uint64_t number, struct slice reason)
 
 bool source_holds(const struct source *s, uint64_t number)
 {
-	return pending_find(&s->waiting, number) != NULL;
+	return pending_find(&s->waiting, number) ||
+	       pending_find(&s->held, number);
 }
 
 void source_set_level(struct source *s, const char *level)
@@ -229,7 +257,7 @@ void source_info(const struct source *s, struct source_info *info)
 		.rss_bytes = s->leg ? s->rss_bytes : 0,
 		.log_path = s->recipe.log_path,
 		.restarts = s->starts > 0 ? s->starts - 1 : 0,
-		.in_flight = (unsigned)s->waiting.count +
+		.in_flight = (unsigned)(s->waiting.count + s->held.count) +
 			     (s->leg ? leg_in_flight(s->leg) : 0),
 		.last_error = s->last_error.text,
 		.server_name = h->server_name ? h->server_name : "",
@@ -255,6 +283,7 @@ void source_free(struct source *s)
 	s->leg = NULL;
 	turn_end(&s->turn);
 	pending_table_finish(&s->waiting);
+	pending_table_finish(&s->held);
 	s->freed = true;
 	if (s->depth == 0)
 		source_release(s);

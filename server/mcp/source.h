@@ -82,6 +82,10 @@ struct source_reply {
 	 * speak MCP.  ERR_OUTCOME_UNKNOWN is used when the request had
 	 * reached it. */
 	void (*fail)(void *owner, const struct err *why);
+	/* It is about to be sent.  True: go on.  False: source_send() or
+	 * source_cancel() follows, or .fail comes first.  Once, perhaps from
+	 * inside source_request(); must not call the source.  May be NULL. */
+	bool (*leaving)(void *owner);
 	/* notifications/progress for this request; token is the slice in
 	 * m->params that carries our token.  May be NULL. */
 	void (*progress)(void *owner, const struct jsonrpc *m,
@@ -153,6 +157,10 @@ bool source_check(const struct source *s, struct buf *program, struct err *e);
 uint64_t source_request(struct source *s, const struct source_request *r,
 			const struct source_reply *reply, void *owner,
 			struct err *e);
+
+/* .leaving said no; now it may be sent, as soon as that is possible.  .fail may
+ * come before this returns. */
+void source_send(struct source *s, uint64_t number);
 
 /* The caller wants no answer any more.  When it was sent already, the source
  * gets notifications/cancelled with its own id and the raw reason ({NULL, 0}

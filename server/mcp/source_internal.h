@@ -38,6 +38,7 @@ struct source {
 	char *level; /* the log level that is wanted, or NULL */
 
 	struct pending_table waiting; /* requests, until READY */
+	struct pending_table held;    /* those, until source_send() */
 	uint64_t last_number;
 	uint64_t stopped_below; /* requests that source_stop() ended */
 	struct buf line;	/* kept from request to request */

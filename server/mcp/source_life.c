@@ -76,7 +76,7 @@ static void leave(struct source *s)
  * says when the last request ends: a busy one is looked at again later. */
 static double idle_at(const struct source *s)
 {
-	if (s->limits.idle_ms == 0 || s->kept)
+	if (s->limits.idle_ms == 0 || s->kept || s->held.count > 0)
 		return INFINITY;
 	return fmin(leg_idle_since(s->leg), alarm_now()) +
 	       (double)s->limits.idle_ms / 1000.0;
@@ -130,11 +130,14 @@ void source_set_alarm(struct source *s)
 static void fail_waiting(struct source *s, uint64_t below,
 			 const struct err *why)
 {
+	struct pending_table *const tables[] = {&s->held, &s->waiting};
 	struct pending *p;
 
-	while ((p = pending_first(&s->waiting)) && p->number < below) {
-		pending_take(&s->waiting, p);
-		pending_fail(&p, why);
+	for (size_t i = 0; i < 2; i++) {
+		while ((p = pending_first(tables[i])) && p->number < below) {
+			pending_take(tables[i], p);
+			pending_fail(&p, why);
+		}
 	}
 }
 
@@ -203,19 +206,47 @@ static void fail_stopped(struct source *s, const struct err *why)
 
 /* --- what the leg says --------------------------------------------------- */
 
+/* In READY: send it, or hold it back if its owner says so. */
+static void pass_on(struct source *s, struct pending *p)
+{
+	struct buf line = {0};
+	struct err e;
+
+	if (!p->may_leave && p->reply->leaving &&
+	    !p->reply->leaving(p->owner)) {
+		pending_put(&s->held, p);
+		return;
+	}
+	buf_move(&line, &p->line);
+	if (!leg_request(s->leg, &p, buf_slice(&line), &e))
+		pending_fail(&p, &e);
+	buf_finish(&line);
+}
+
+void source_send(struct source *s, uint64_t number)
+{
+	struct pending *p = pending_find(&s->held, number);
+
+	if (!p)
+		return;
+	enter(s);
+	pending_take(&s->held, p);
+	p->may_leave = true;
+	if (s->state == SOURCE_READY)
+		pass_on(s, p);
+	else
+		pending_put(&s->waiting, p);
+	source_set_alarm(s);
+	leave(s);
+}
+
 static void send_waiting(struct source *s)
 {
 	struct pending *p;
-	struct err e;
 
 	while (s->leg && (p = pending_first(&s->waiting))) {
-		struct buf line = {0};
-
 		pending_take(&s->waiting, p);
-		buf_move(&line, &p->line);
-		if (!leg_request(s->leg, &p, buf_slice(&line), &e))
-			pending_fail(&p, &e);
-		buf_finish(&line);
+		pass_on(s, p);
 	}
 }
 

@@ -2,7 +2,7 @@
  * journal: which requests were accepted, and how they ended; a part of store.h.
  *
  * A row is one request that has an effect, by its key: the adapter's instance
- * and the sequence.  It is ACCEPTED before anybody sees the request, DONE with
+ * and the sequence.  It is ACCEPTED before a source sees the request, DONE with
  * its result before the adapter does, and goes when the adapter has delivered
  * that.  What a daemon left ACCEPTED, the next one finds INDETERMINATE.
  *

@@ -91,6 +91,13 @@ void router_restore(struct router *r, struct session *s,
 	(void)count;
 }
 
+void router_written(struct router *r, uint64_t ticket, const struct err *why)
+{
+	(void)r;
+	(void)ticket;
+	(void)why;
+}
+
 bool router_may_repeat(const struct router *r, struct slice name,
 		       const char **source)
 {

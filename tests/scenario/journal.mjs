@@ -24,7 +24,12 @@ async function connected(hub) {
 	return adapter;
 }
 
-const killDaemon = hub => process.kill(hub.daemons()[0], 'SIGKILL');
+// Kill the daemon as soon as so many calls have run, or run.
+async function killAt(hub, executions) {
+	const [pid] = hub.daemons();
+	await until('the tool runs', () => effects(hub).length === executions);
+	process.kill(pid, 'SIGKILL');
+}
 
 async function inFlight(hub) {
 	const status = JSON.parse(await hub.ok('status', '-o', 'json'));
@@ -41,7 +46,7 @@ await scenarios({
 		const answers = sizes.map(bytes => adapter.call('oracle__big', { bytes }));
 		await until('all have run', () => effects(hub).length === sizes.length);
 		await until('all are done', async () => await inFlight(hub) === 0);
-		killDaemon(hub);
+		await killAt(hub, sizes.length);
 		adapter.child.stdout.resume();
 		const texts = (await Promise.all(answers)).map(m => m.result?.content[0].text.length ?? m.error);
 		same(texts, sizes, 'the results');
@@ -54,8 +59,7 @@ await scenarios({
 		const adapter = await connected(hub);
 		const before = Date.now();
 		const answer = adapter.call('oracle__hold', { once: 'x' });
-		await until('the tool runs', () => effects(hub).length === 1);
-		killDaemon(hub);
+		await killAt(hub, 1);
 		const { error } = await answer;
 		same(error?.data?.reason, 'outcome_unknown', JSON.stringify(error));
 		same([error.data.tool, error.data.source, error.data.ended], ['oracle__hold', 'oracle', false], 'what is known');
@@ -67,20 +71,17 @@ await scenarios({
 	async a_harmless_call_runs_again_where_the_user_said_so(hub) {
 		await addOracle(hub);
 		const adapter = await connected(hub);
-		let answer = adapter.call('oracle__slow', { ms: 400, a: 1 });
-		await until('the tool runs', () => effects(hub).length === 1);
-		killDaemon(hub);
+		let answer = adapter.call('oracle__slow', { ms: 2000, a: 1 });
+		await killAt(hub, 1);
 		same((await answer).error?.data?.reason, 'outcome_unknown', 'it says that it is idempotent, and that does not count');
 		await hub.ok('source', 'set', 'oracle', '--trust-hints', 'on', '-q');
 		same(JSON.parse(await hub.ok('source', 'show', 'oracle', '-o', 'json')).trust_hints, true, 'the setting');
-		answer = adapter.call('oracle__slow', { ms: 400, a: 2 });
-		await until('the tool runs', () => effects(hub).length === 2);
-		killDaemon(hub);
+		answer = adapter.call('oracle__slow', { ms: 2000, a: 2 });
+		await killAt(hub, 2);
 		assert((await answer).result, 'the result of the second run');
 		same(effects(hub).length, 3, 'executions');
 		answer = adapter.call('oracle__hold', {});
-		await until('the tool runs', () => effects(hub).length === 4);
-		killDaemon(hub);
+		await killAt(hub, 4);
 		same((await answer).error?.data?.reason, 'outcome_unknown', 'one that says nothing of itself');
 		same(effects(hub).length, 4, 'executions');
 	},
@@ -113,6 +114,7 @@ await scenarios({
 		}
 		stop = true;
 		await Promise.all(lanes);
+		await adapters[0].tools(); // of a living daemon
 		const lines = effects(hub).map(l => JSON.parse(l.slice(l.indexOf('{'))).call);
 		same(lines.filter((l, i) => lines.indexOf(l) !== i), [], 'calls that ran twice');
 		const ran = new Set(lines);

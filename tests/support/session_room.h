@@ -42,6 +42,9 @@ static struct {
 	char cancelled_id[64];
 	char cancelled_reason[64];
 	bool answer_at_once;
+	uint64_t ticket; /* of the last request that is written down */
+	char ticket_id[64];
+	struct session *ticket_session;
 	int level;
 } router;
 
@@ -62,17 +65,41 @@ static inline void answer(struct session *s, const char *id, const char *result)
 	buf_finish(&text);
 }
 
+/* It reaches its source. */
+static inline void pass_on(struct session *s, const char *id)
+{
+	router.requests++;
+	if (router.answer_at_once)
+		answer(s, id, "{}");
+}
+
 void router_request(struct router *r, struct session *s,
 		    const struct jsonrpc *m, const char *source)
 {
-	char id[64];
-
 	(void)r;
 	(void)source;
-	router.requests++;
-	copy_text(id, sizeof(id), m->id);
-	if (router.answer_at_once)
-		answer(s, id, "{}");
+	copy_text(router.ticket_id, sizeof(router.ticket_id), m->id);
+	router.ticket_session = s;
+	if (!session_write_down(s, m->id, router.ticket + 1))
+		pass_on(s, router.ticket_id);
+	else
+		router.ticket++;
+}
+
+void router_written(struct router *r, uint64_t ticket, const struct err *why)
+{
+	struct buf text = {0};
+
+	(void)r;
+	assert_true(ticket <= router.ticket);
+	if (!why) {
+		pass_on(router.ticket_session, router.ticket_id);
+		return;
+	}
+	jsonrpc_error(&text, slice_of(router.ticket_id), why, NULL);
+	session_answer(router.ticket_session, slice_of(router.ticket_id),
+		       buf_slice(&text));
+	buf_finish(&text);
 }
 
 void router_notification(struct router *r, struct session *s,

@@ -401,27 +401,6 @@ static void what_is_written_can_be_sliced(void **state)
 	buf_finish(&b);
 }
 
-static void a_copy_has_the_same_parts(void **state)
-{
-	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":7,"
-				   "\"method\":\"m\",\"params\":{\"a\":1}}";
-	char copy[sizeof(text)];
-	struct jsonrpc m;
-
-	(void)state;
-	memcpy(copy, text, sizeof(text));
-	assert_true(jsonrpc_slice(slice_of(text), &m, NULL));
-	struct jsonrpc moved = jsonrpc_moved(&m, copy);
-	assert_int_equal(moved.kind, JSONRPC_REQUEST);
-	assert_ptr_equal(moved.text.ptr, copy);
-	assert_true(slice_is(moved.id, "7"));
-	assert_ptr_equal(moved.id.ptr - copy, m.id.ptr - text);
-	assert_true(slice_is(moved.method, "\"m\""));
-	assert_true(slice_is(moved.params, "{\"a\":1}"));
-	assert_ptr_equal(moved.params.ptr - copy, m.params.ptr - text);
-	assert_null(moved.result.ptr);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,7 +420,6 @@ int main(void)
 		cmocka_unit_test(evil_values_pass_and_leave_as_they_came),
 		cmocka_unit_test(a_batch_is_told_by_its_first_byte),
 		cmocka_unit_test(what_is_written_can_be_sliced),
-		cmocka_unit_test(a_copy_has_the_same_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
