@@ -29,7 +29,8 @@ struct ears {
 struct reply {
 	struct ears *ears;
 	uint64_t number;
-	unsigned answers, fails, progresses;
+	unsigned answers, fails, progresses, leavings;
+	bool held; /* not before source_send() */
 	struct err why;
 	struct buf answer; /* a string */
 	struct buf progress;
@@ -166,9 +167,18 @@ static inline void on_progress(void *owner, const struct jsonrpc *m,
 	maybe_free(r->ears, PROGRESS);
 }
 
+static inline bool on_leaving(void *owner)
+{
+	struct reply *r = owner;
+
+	r->leavings++;
+	return !r->held;
+}
+
 static const struct source_reply source_reply = {
 	.answer = on_answer,
 	.fail = on_fail,
+	.leaving = on_leaving,
 	.progress = on_progress,
 };
 
