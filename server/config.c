@@ -16,6 +16,7 @@ enum {
 	/* The least that a chunk and its framing need. */
 	MESSAGE_LEAST = 64 * KIB,
 	SECONDS_MOST = 30 * 24 * 60 * 60,
+	AUDIT_ROWS_MOST = 10 * 1000 * 1000,
 	CONNECTIONS_MOST = 65536,
 };
 
@@ -184,6 +185,16 @@ static bool set_journal_keep(struct config *c, const char *value, struct err *e)
 	return read_seconds(value, &c->journal_keep_ms, e);
 }
 
+static bool set_audit_rows(struct config *c, const char *value, struct err *e)
+{
+	unsigned long long n;
+
+	if (!read_number(value, 0, AUDIT_ROWS_MOST, &n, e))
+		return false;
+	c->audit_rows = (unsigned)n;
+	return true;
+}
+
 static bool set_drain_timeout(struct config *c, const char *value,
 			      struct err *e)
 {
@@ -319,6 +330,11 @@ static const struct option_row rows[] = {
 	 .fallback = "86400",
 	 .help = "how long they are kept",
 	 .set = set_journal_keep},
+	{.name = "audit-rows",
+	 .argument = "N",
+	 .fallback = "100000",
+	 .help = "keep the last N calls in the audit log, for a month; 0: none",
+	 .set = set_audit_rows},
 	{.name = "drain-timeout",
 	 .argument = "S",
 	 .fallback = "10",

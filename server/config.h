@@ -33,6 +33,7 @@ struct config {
 	size_t journal_bytes;	     /* of all results that it keeps */
 	size_t journal_result_bytes; /* of one */
 	unsigned journal_keep_ms;
+	unsigned audit_rows;
 	unsigned drain_ms;
 	unsigned wait_ms;   /* for another owner to end */
 	size_t connections; /* of each listener */

@@ -105,6 +105,7 @@ static void make_router(struct hub *h)
 			   .memory_bytes = h->config->source_memory_bytes,
 			   .memory_ms = SOURCE_MEMORY_MS},
 		.first_list_ms = FIRST_LIST_MS,
+		.audit_rows = h->config->audit_rows,
 		.epoch = h->epoch,
 	};
 

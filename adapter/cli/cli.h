@@ -170,6 +170,7 @@ extern const struct command cmd_daemon_run;
 extern const struct command cmd_daemon_stop;
 extern const struct command cmd_daemon_restart;
 extern const struct command cmd_logs;
+extern const struct command cmd_audit;
 extern const struct command cmd_endpoint;
 extern const struct command cmd_token_rotate;
 extern const struct command cmd_mcp;

@@ -3,6 +3,7 @@
  *
  *   admin_service.c   the table; status, sources, tools
  *   admin_inspect.c   what a person looks for: calls, checks, searches
+ *   admin_audit.c     what was asked of sources
  *   admin_wait.c      answers that take time
  */
 #ifndef SERVER_FACE_ADMIN_INTERNAL_H
@@ -45,6 +46,7 @@ struct wait {
 	char *name;
 	char *source;
 	unsigned limit;
+	void *reading; /* what is read for it, of whoever reads */
 	/* How to call off what it waits for; NULL: nobody can. */
 	void (*forget)(struct router *r, void *owner);
 	struct fate *fate; /* settled before it had to wait */
@@ -90,5 +92,10 @@ struct fate *admin_check_sources(void *service, struct call *c,
 				 struct slice request);
 struct fate *admin_check_store(void *service, struct call *c,
 			       struct slice request);
+
+/* --- admin_audit.c -------------------------------------------------------- */
+
+struct fate *admin_list_audit(void *service, struct call *c,
+			      struct slice request);
 
 #endif

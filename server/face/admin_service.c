@@ -377,6 +377,7 @@ static const struct method methods[] = {
 	{.name = "SearchTools", .unary = admin_search_tools},
 	{.name = "TestSource", .unary = admin_test_source},
 	{.name = "ListCalls", .unary = admin_list_calls},
+	{.name = "ListAudit", .unary = admin_list_audit},
 	{.name = "CheckSources", .unary = admin_check_sources},
 	{.name = "CheckStore", .unary = admin_check_store},
 	{.name = "RotateToken", .unary = on_rotate_token},

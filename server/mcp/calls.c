@@ -10,6 +10,7 @@
 #include "proto/mem.h"
 #include "server/mcp/alias.h"
 #include "server/mcp/asks.h"
+#include "server/mcp/audit.h"
 #include "server/mcp/elicited.h"
 #include "server/mcp/handouts.h"
 #include "server/mcp/project.h"
@@ -29,7 +30,8 @@ struct call {
 	unsigned way_back;   /* of enum call_return */
 	struct slice method; /* ours, for whoever looks, as is name */
 	struct slice name;
-	int64_t started_ms;
+	size_t request_bytes;
+	int64_t started_us;
 };
 
 static struct slice slice_copy(struct slice s)
@@ -178,8 +180,20 @@ static void append_answer(struct buf *to, const struct call *c,
 	buf_finish(&text);
 }
 
+static struct audited audited(const struct call *c)
+{
+	return (struct audited){
+		.session = c->to.session,
+		.method = c->method,
+		.name = c->name,
+		.request_bytes = c->request_bytes,
+		.started_us = c->started_us,
+	};
+}
+
 static void on_answer(void *owner, const struct jsonrpc *m)
 {
+	const struct audited done = audited(owner);
 	struct call *c = owner;
 	const struct session *s =
 		sessions_find(c->at->router->sessions, c->to.session);
@@ -188,6 +202,7 @@ static void on_answer(void *owner, const struct jsonrpc *m)
 	unlink_call(c);
 	if (s)
 		append_answer(&text, c, m, session_revision(s));
+	audit_answer(c->at, &done, m);
 	reply_text(c->at->router, c->to, buf_slice(&text),
 		   m->kind == JSONRPC_ERROR);
 	elicited_note_error(c->at, c->to.session, m->error);
@@ -200,7 +215,10 @@ static void on_fail(void *owner, const struct err *why)
 {
 	struct call *c = owner;
 
+	const struct audited done = audited(c);
+
 	unlink_call(c);
+	audit_failure(c->at, &done, err_name(why->reason));
 	if (why->reason == ERR_DEADLINE)
 		turns_abandoned(c->at, c->to.session);
 	reply_error(c->at->router, c->to, why, source_name(c->at->source));
@@ -285,7 +303,8 @@ bool call_start(struct routed *at, const struct jsonrpc *m,
 	c->way_back = way_back;
 	c->method = slice_copy(m->method);
 	c->name = slice_copy(own);
-	c->started_ms = clock_now_ms();
+	c->request_bytes = m->text.len;
+	c->started_us = clock_now_us();
 	list_append(&at->calls, &c->in_source);
 	list_append(&r->calls, &c->in_router);
 	r->in_flight++;
@@ -310,8 +329,11 @@ static void cancel(struct call *c, struct slice reason)
 	struct routed *at = c->at;
 	uint64_t session = c->to.session;
 
+	const struct audited done = audited(c);
+
 	source_cancel(at->source, c->number, reason);
 	unlink_call(c);
+	audit_failure(at, &done, err_name(ERR_CANCELLED));
 	free_call(c);
 	if (source_state(at->source) == SOURCE_READY)
 		turns_abandoned(at, session);
@@ -394,7 +416,7 @@ void router_calls(const struct router *r,
 				   .method = c->method,
 				   .source = source_name(c->at->source),
 				   .name = c->name,
-				   .started_ms = c->started_ms,
+				   .started_ms = c->started_us / 1000,
 			   });
 	}
 }

@@ -34,6 +34,7 @@ struct router_options {
 	struct source_limits limits;
 	unsigned first_list_ms; /* how long a first list waits: 5000 */
 	unsigned ask_ms; /* how long a client may take to answer; 0: 600000 */
+	unsigned audit_rows; /* to keep of what was asked; 0: none */
 	/* For status, as the built-in source reports it. */
 	uint64_t epoch;
 };

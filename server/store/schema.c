@@ -91,6 +91,21 @@ static const char *const migrations[] = {
 	") STRICT, WITHOUT ROWID;"
 	"ALTER TABLE source ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 4;",
+
+	/* What sources were asked (audit.h). */
+	"CREATE TABLE audit ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  ended_ms INTEGER NOT NULL,"
+	"  duration_us INTEGER NOT NULL,"
+	"  client TEXT NOT NULL,"
+	"  source TEXT NOT NULL,"
+	"  method TEXT NOT NULL,"
+	"  name BLOB NOT NULL,"
+	"  request_bytes INTEGER NOT NULL,"
+	"  answer_bytes INTEGER NOT NULL,"
+	"  outcome TEXT NOT NULL"
+	") STRICT;"
+	"PRAGMA user_version = 5;",
 };
 
 int schema_version(void)

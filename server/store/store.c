@@ -32,10 +32,14 @@ static const char sql_careful[] = "PRAGMA locking_mode = EXCLUSIVE;"
 				  "PRAGMA foreign_keys = ON;"
 				  "PRAGMA synchronous = NORMAL;";
 
-/* cache_size: read once at the start, then written; 512 KiB are plenty.
+/* wal_autocheckpoint: a checkpoint waits for the disk; the journal writes the
+ * same few pages again and again, so few of them do.  17 MiB are 4000 of them:
+ * what is cut off would have to be allocated again.
+ * cache_size: read once at the start, then written; 512 KiB are plenty.
  * secure_delete: what is deleted is wiped where that costs no write of its
  * own; rows of the journal live for milliseconds. */
-static const char sql_ours[] = "PRAGMA journal_size_limit = 4194304;"
+static const char sql_ours[] = "PRAGMA wal_autocheckpoint = 4000;"
+			       "PRAGMA journal_size_limit = 17825792;"
 			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA cache_size = -512;";
 

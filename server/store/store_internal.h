@@ -6,7 +6,7 @@
  *   transaction.c  all or nothing, fenced
  *   query.c        one run of a prepared statement; what its failures mean
  *   schema.c       whose database, which version, migrations
- *   sources.c catalogues.c journal.c   the facts that are kept
+ *   sources.c catalogues.c journal.c audit.c   the facts that are kept
  *   env.c secrets.c key.c       what reaches the disk only sealed
  */
 #ifndef SERVER_STORE_STORE_INTERNAL_H

@@ -95,7 +95,8 @@ static void open_bare(struct bare *b, const char *path)
 	static const char script[] =
 		"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
 		"PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST;"
-		"PRAGMA journal_size_limit = 4194304;"
+		"PRAGMA wal_autocheckpoint = 4000;"
+		"PRAGMA journal_size_limit = 17825792;"
 		"PRAGMA cache_size = -512;"
 		"CREATE TABLE call (adapter BLOB NOT NULL, sequence INTEGER"
 		" NOT NULL, state INTEGER NOT NULL, hash INTEGER NOT NULL,"

@@ -129,6 +129,25 @@ await scenarios({
 		console.log(`     ${JSON.stringify(tally)}`);
 	},
 
+	async what_was_asked_is_in_the_audit_log(hub) {
+		await addOracle(hub);
+		const adapter = await connected(hub);
+		await adapter.call('oracle__add', { a: 1, b: 1, secret: 'hush' });
+		await adapter.call('oracle__nothing', {});
+		await adapter.call('oracle__crash', {});
+		await killAt(hub, 2); // what was done is written down by then
+		const log = JSON.parse(await hub.ok('audit', '-o', 'json'));
+		same(log.map(t => [t.source, t.method, t.name, t.client, t.outcome]), [
+			['oracle', 'tools/call', 'crash', 'scenario', 'outcome_unknown'],
+			['oracle', 'tools/call', 'add', 'scenario', 'ok'],
+		], 'the log');
+		assert(log[1].request_bytes > 100 && log[1].answer_bytes > 50 && log[1].duration_us > 0, JSON.stringify(log));
+		assert(!JSON.stringify(log).includes('hush'), 'no arguments');
+		same(JSON.parse(await hub.ok('audit', '--limit', '1', '-o', 'json')).length, 1, 'the limit');
+		assert((await hub.ok('audit')).includes('outcome_unknown'), 'as a table');
+		assert((await hub.executor('audit', '--limit', '0')).code !== 0, 'a bad limit');
+	},
+
 	async a_call_that_cannot_be_written_down_does_not_run(hub) {
 		await addOracle(hub);
 		const adapter = await connected(hub);

@@ -64,6 +64,7 @@ static void nothing_given_is_the_defaults(void **state)
 	assert_int_equal(c.source_idle_ms, 600000);
 	assert_int_equal(c.detached_ms, 60000);
 	assert_int_equal(c.drain_ms, 10000);
+	assert_int_equal(c.audit_rows, 100000);
 	assert_true(c.journal);
 	assert_int_equal(c.journal_bytes, 256 << 20);
 	assert_int_equal(c.journal_result_bytes, 1 << 20);

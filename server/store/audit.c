@@ -1,0 +1,157 @@
+#include "server/store/audit.h"
+
+#include <stdlib.h>
+
+#include "proto/mem.h"
+#include "server/store/query.h"
+#include "server/store/queue.h"
+#include "server/store/store_internal.h"
+
+enum { EVERY = 256 }; /* rows, until the oldest are looked at */
+
+static const int64_t row_ms = 30ll * 24 * 60 * 60 * 1000;
+
+static const char sql_add[] =
+	"INSERT INTO audit (ended_ms, duration_us, client, source, method,"
+	"  name, request_bytes, answer_bytes, outcome) "
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static const char sql_read[] =
+	"SELECT ended_ms, duration_us, client, source, method, name,"
+	"  request_bytes, answer_bytes, outcome "
+	"FROM audit ORDER BY id DESC LIMIT ?";
+static const char sql_most[] = "DELETE FROM audit WHERE id <= ?";
+/* They are in the order of their ids: the first young one ends the search. */
+static const char sql_old[] =
+	"DELETE FROM audit WHERE id < ifnull("
+	"  (SELECT id FROM audit WHERE ended_ms > ? ORDER BY id LIMIT 1), 0)";
+
+struct addition {
+	struct op op;
+	struct stored_audit row;
+	unsigned most;
+	char *client;
+	char *source;
+	char *method;
+	char *name;
+	char *outcome;
+};
+
+static bool run_number(struct store *s, const char *sql, int64_t n,
+		       struct err *e)
+{
+	struct query q;
+
+	query_begin(&q, s, sql);
+	query_number(&q, n);
+	query_next(&q);
+	return query_end(&q, e);
+}
+
+static bool keep_bounds(struct store *s, const struct addition *a,
+			struct err *e)
+{
+	int64_t id = sqlite3_last_insert_rowid(s->db);
+
+	return id % EVERY != 0 ||
+	       (run_number(s, sql_most, id - a->most, e) &&
+		run_number(s, sql_old, a->row.ended_ms - row_ms, e));
+}
+
+static bool run_add(struct store *s, struct op *op, struct err *e)
+{
+	struct addition *a = (struct addition *)(void *)op;
+	struct query q;
+
+	query_begin(&q, s, sql_add);
+	query_number(&q, a->row.ended_ms);
+	query_number(&q, (int64_t)a->row.duration_us);
+	query_text(&q, a->client);
+	query_text(&q, a->source);
+	query_slice(&q, a->row.method);
+	query_blob(&q, a->row.name);
+	query_number(&q, (int64_t)a->row.request_bytes);
+	query_number(&q, (int64_t)a->row.answer_bytes);
+	query_text(&q, a->outcome);
+	query_next(&q);
+	return query_end(&q, e) && keep_bounds(s, a, e);
+}
+
+static void free_add(struct op *op)
+{
+	struct addition *a = (struct addition *)(void *)op;
+
+	free(a->client);
+	free(a->source);
+	free(a->method);
+	free(a->name);
+	free(a->outcome);
+	free(a);
+}
+
+static const struct op_kind kind_add = {
+	.writes = true, .whole = true, .run = run_add, .free = free_add};
+
+void store_audit_add(struct store *s, const struct stored_audit *row,
+		     unsigned most)
+{
+	struct addition *a = mem_zalloc(sizeof(*a));
+
+	a->row = *row;
+	a->most = most;
+	a->client = mem_text(row->client);
+	a->source = mem_text(row->source);
+	a->method = mem_ntext(row->method.ptr, row->method.len);
+	a->name = mem_ntext(row->name.ptr, row->name.len);
+	a->outcome = mem_text(row->outcome);
+	a->row.method.ptr = a->method;
+	a->row.name.ptr = a->name;
+	queue_put(s, &a->op, &kind_add, NULL, NULL);
+}
+
+struct reading {
+	struct op op;
+	unsigned limit;
+	store_audit_row_fn *row;
+};
+
+static bool run_read(struct store *s, struct op *op, struct err *e)
+{
+	struct reading *reading = (struct reading *)(void *)op;
+	struct query q;
+
+	query_begin(&q, s, sql_read);
+	query_number(&q, reading->limit);
+	while (query_next(&q)) {
+		const struct stored_audit row = {
+			.ended_ms = query_column_number(&q, 0),
+			.duration_us = (uint64_t)query_column_number(&q, 1),
+			.client = query_column_text(&q, 2),
+			.source = query_column_text(&q, 3),
+			.method = query_column(&q, 4),
+			.name = query_column(&q, 5),
+			.request_bytes = (uint64_t)query_column_number(&q, 6),
+			.answer_bytes = (uint64_t)query_column_number(&q, 7),
+			.outcome = query_column_text(&q, 8),
+		};
+
+		reading->row(op->owner, &row);
+	}
+	return query_end(&q, e);
+}
+
+static void free_read(struct op *op)
+{
+	free(op);
+}
+
+static const struct op_kind kind_read = {.run = run_read, .free = free_read};
+
+void store_audit_read(struct store *s, unsigned limit, store_audit_row_fn *row,
+		      store_done_fn *done, void *owner)
+{
+	struct reading *reading = mem_zalloc(sizeof(*reading));
+
+	reading->limit = limit;
+	reading->row = row;
+	queue_put(s, &reading->op, &kind_read, done, owner);
+}
