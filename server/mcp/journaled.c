@@ -7,6 +7,7 @@
 
 #include "proto/buf.h"
 #include "proto/err.h"
+#include "proto/hash.h"
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
 #include "proto/log.h"
@@ -119,7 +120,7 @@ bool journaled_admit(struct session *s, struct session_request *r,
 	if (!s->all->journaling || !s->keyed || !mcp_has_effect(m))
 		return true;
 	r->effect = true;
-	r->hash = journaling_hash(m->text);
+	r->hash = hash_text(m->text);
 	if (name.len > 0 && name.len <= JOURNALING_NAME_BYTES)
 		r->name = mem_ntext(name.ptr, name.len);
 	if (!journaling_differs(s->all->journaling, s->adapter, r->sequence,

@@ -71,23 +71,6 @@ static int64_t now_ms(const struct journaling *j)
 	return ms > j->began_ms ? ms : j->began_ms;
 }
 
-/* FNV-1a over words: whether two requests are the same, nobody forges. */
-uint64_t journaling_hash(struct slice text)
-{
-	uint64_t hash = 0xcbf29ce484222325ull ^ text.len;
-	uint64_t word;
-	size_t at = 0;
-
-	for (; at + sizeof(word) <= text.len; at += sizeof(word)) {
-		memcpy(&word, text.ptr + at, sizeof(word));
-		hash = (hash ^ word) * 0x100000001b3ull;
-		hash ^= hash >> 32;
-	}
-	for (; at < text.len; at++)
-		hash = (hash ^ (unsigned char)text.ptr[at]) * 0x100000001b3ull;
-	return hash;
-}
-
 /* --- the index ------------------------------------------------------------ */
 
 static struct slice key_of(const unsigned char *adapter)
@@ -208,11 +191,9 @@ static void expire(struct journaling *j, int64_t accepted_ms)
 /* When there are too many rows: up to which time they go. */
 static int64_t horizon(struct journaling *j)
 {
-	struct list *at = j->rests.next;
-
 	while (list_empty(&j->rests))
 		strip(j, row_of(j->results.next));
-	at = j->rests.next;
+	struct list *at = j->rests.next;
 	for (int i = 0; i < ROWS_AT_ONCE && at->next != &j->rests; i++)
 		at = at->next;
 	return row_of(at)->accepted_ms;

@@ -78,9 +78,6 @@ enum journaling_state journaling_find(const struct journaling *j,
 				      uint64_t sequence,
 				      struct journaling_call *call);
 
-/* What tells requests apart. */
-uint64_t journaling_hash(struct slice text);
-
 /* Has the row of that key been made for another request? */
 bool journaling_differs(const struct journaling *j,
 			const unsigned char *adapter, uint64_t sequence,
