@@ -140,6 +140,19 @@ static void what_has_no_effect_is_sent_again_to_a_new_daemon(void **state)
 		       "3") "\n");
 }
 
+/* Another daemon has no use for what belonged to the old session. */
+static void a_note_that_nobody_knows_of_is_not_sent_to_another(void **state)
+{
+	struct fake *f = *state;
+	const int verdicts[] = {UNKNOWN, UNKNOWN};
+
+	send_lines(f, NOTE, LIST("1"), NULL);
+	lose(f);
+	saw(f, "seek\n");
+	attach_to(f, 'b', false, 0, verdicts);
+	saw(f, "daemon 2 " LIST("1") "\n");
+}
+
 static void a_request_that_kills_daemons_is_given_up(void **state)
 {
 	struct fake *f = *state;
@@ -520,6 +533,7 @@ int main(void)
 		TEST(a_call_that_never_arrived_is_sent_again_by_its_number),
 		TEST(a_call_that_is_done_or_running_is_waited_for),
 		TEST(what_has_no_effect_is_sent_again_to_a_new_daemon),
+		TEST(a_note_that_nobody_knows_of_is_not_sent_to_another),
 		TEST(a_request_that_kills_daemons_is_given_up),
 		TEST(a_call_that_no_daemon_takes_over_is_given_up_at_last),
 		TEST(a_resumed_session_gets_what_it_missed),

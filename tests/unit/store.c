@@ -151,6 +151,21 @@ static void on_link(void *owner, const struct err *why)
 	store_source_add(c->room->store, &source, on_link, c);
 }
 
+/* An operation that is alone in its turn has no savepoint. */
+static void a_refusal_alone_leaves_nothing_open(void **state)
+{
+	struct room *r = *state;
+	struct answer a = {0};
+
+	room_open(r);
+	store_source_remove(r->store, "none", on_done, &a);
+	room_run(r);
+	assert_int_equal(a.reason, ERR_NOT_FOUND);
+	assert_int_equal(add_and_run(r, "one"), ERR_NONE);
+	assert_int_equal(add_and_run(r, "one"), ERR_ALREADY_EXISTS);
+	assert_int_equal(add_and_run(r, "two"), ERR_NONE);
+}
+
 static void a_callback_may_queue_more(void **state)
 {
 	struct room *r = *state;
@@ -344,6 +359,7 @@ int main(void)
 		room_test(nobody_is_called_from_inside_a_request),
 		room_test(a_read_sees_what_was_queued_before_it),
 		room_test(a_refusal_undoes_nobody_else),
+		room_test(a_refusal_alone_leaves_nothing_open),
 		room_test(a_callback_may_queue_more),
 		room_test(what_a_callback_prepares_runs_before_the_loop_sleeps),
 		room_test(what_is_queued_while_preparing_is_not_slept_on),
