@@ -42,9 +42,10 @@ struct store {
 	char *path; /* of the database, for the errors */
 	sqlite3 *db;
 	struct statement statements[STORE_STATEMENTS];
-	uint64_t epoch; /* begun, or found at the start; the fence */
-	bool replaced;	/* the fence held: touch nothing any more */
-	bool durable;	/* synchronous is FULL, not NORMAL */
+	uint64_t epoch;	    /* begun, or found at the start; the fence */
+	int64_t checked_ms; /* when path last led to the file that is open */
+	bool replaced;	    /* the fence held: touch nothing any more */
+	bool durable;	    /* synchronous is FULL, not NORMAL */
 	struct secrets secrets;
 };
 

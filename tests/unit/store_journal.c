@@ -225,6 +225,28 @@ static void what_was_reported_survives_a_kill(void **state)
 	room_close(r);
 }
 
+/* Not at once: it is looked for ten times a second. */
+static void a_file_that_was_replaced_is_soon_not_written(void **state)
+{
+	struct room *r = *state;
+	struct answer a = {0};
+	char old[128];
+
+	begin(r);
+	accept_at(r, 1, 1, &a);
+	room_run(r);
+	assert_int_equal(a.reason, ERR_NONE);
+	snprintf(old, sizeof(old), "%s/old.db", r->dir);
+	assert_int_equal(rename(r->db, old), 0);
+	for (uint64_t i = 2; i < 1000 && a.reason == ERR_NONE; i++) {
+		accept_at(r, i, 1, &a);
+		room_run(r);
+		usleep(10000);
+	}
+	assert_int_equal(a.reason, ERR_MISMATCH);
+	room_close(r);
+}
+
 /* --- in memory ------------------------------------------------------------ */
 
 static struct journaling *load(struct room *r,
@@ -404,6 +426,7 @@ int main(void)
 		room_test(a_result_is_read_once_it_is_there),
 		room_test(what_an_epoch_left_is_indeterminate_in_the_next),
 		room_test(what_was_reported_survives_a_kill),
+		room_test(a_file_that_was_replaced_is_soon_not_written),
 		room_test(the_oldest_results_go_first),
 		room_test(old_results_go),
 		room_test(old_rows_go_and_those_who_vouched_for_them),
