@@ -396,7 +396,7 @@ void h2_finish(struct h2_stream *s, const struct h2_header *trailers,
 void h2_finish_now(struct h2_stream *s, const struct h2_header *trailers,
 		   size_t count)
 {
-	buf_finish(&s->queue);
+	drop_queue(s);
 	if (!s->responded || s->resetting) {
 		h2_finish(s, trailers, count);
 		return;

@@ -181,6 +181,11 @@ static void append_packed(struct buf *to, const ProtobufCMessage *m, size_t len)
 	buf_added(to, packed);
 }
 
+size_t protobuf_size(const ProtobufCMessage *m)
+{
+	return protobuf_c_message_get_packed_size(m);
+}
+
 void protobuf_pack(struct buf *to, const ProtobufCMessage *m)
 {
 	append_packed(to, m, protobuf_c_message_get_packed_size(m));

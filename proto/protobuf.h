@@ -46,6 +46,9 @@ void *protobuf_unpack(struct arena *a, const ProtobufCMessageDescriptor *type,
 void arena_reset(struct arena *a);
 void arena_finish(struct arena *a);
 
+/* How many bytes it packs to. */
+size_t protobuf_size(const ProtobufCMessage *m);
+
 /* Append the packed message, and nothing else. */
 void protobuf_pack(struct buf *to, const ProtobufCMessage *m);
 

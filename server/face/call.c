@@ -7,16 +7,10 @@
 #include "proto/h2.h"
 #include "proto/log.h"
 #include "proto/mem.h"
-#include "server/face/head.h"
 #include "server/face/service.h"
 #include "server/face/status.h"
 
-enum {
-	PATH_SHOWN = 128, /* bytes of a path in the log */
-	/* How long the client of a settled call may take none of what is
-	 * queued for it. */
-	LINGER_S = 60,
-};
+enum { PATH_SHOWN = 128 }; /* bytes of a path in the log */
 
 /* What a handler must return.  Defined here only, so that nobody else can make
  * one. */
@@ -63,19 +57,11 @@ bool call_takes_one(const struct call *c)
 /* Whoever worked on it hears nothing more, and the clock stops. */
 static void release(struct call *c)
 {
-	ev_timer_stop(c->loop, &c->timer);
+	ev_timer_stop(c->loop, &c->deadline);
 	c->events = NULL;
 	c->owner = NULL;
 	call_message_release(c);
 	metadata_finish(&c->metadata);
-}
-
-/* The end of every call is on its way; but nothing waits for ever. */
-static void linger(struct call *c)
-{
-	c->lingered_bytes = h2_queued(c->stream);
-	ev_timer_set(&c->timer, LINGER_S, 0.);
-	ev_timer_start(c->loop, &c->timer);
 }
 
 static void settle(struct call *c, const char *http, enum grpc_code code,
@@ -84,7 +70,6 @@ static void settle(struct call *c, const char *http, enum grpc_code code,
 	advance(c, CALL_SETTLED);
 	release(c);
 	call_trail(c, http, code, text, details);
-	linger(c);
 }
 
 static void log_failure(const struct call *c, const char *source,
@@ -117,7 +102,6 @@ static void refuse_content_type(struct call *c, const struct err *why)
 	advance(c, CALL_SETTLED);
 	release(c);
 	call_respond_plain(c, "415", why->text);
-	linger(c);
 }
 
 /* Tell whoever works on it that it is not wanted any more. */
@@ -217,24 +201,17 @@ static void expire(struct call *c)
 	call_break(c, &e);
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	struct call *c = w->data;
-
 	(void)loop;
 	(void)revents;
-	if (c->state != CALL_SETTLED)
-		expire(c);
-	else if (h2_queued(c->stream) < c->lingered_bytes)
-		linger(c);
-	else
-		h2_reset(c->stream, H2_CANCEL);
+	expire(w->data);
 }
 
 static void keep_deadline(struct call *c, int64_t timeout_ns)
 {
-	ev_timer_set(&c->timer, (double)timeout_ns / 1e9, 0.);
-	ev_timer_start(c->loop, &c->timer);
+	ev_timer_set(&c->deadline, (double)timeout_ns / 1e9, 0.);
+	ev_timer_start(c->loop, &c->deadline);
 }
 
 /* --- the beginning -------------------------------------------------------- */
@@ -286,7 +263,8 @@ static void begin(struct call *c, const struct head *head,
 	}
 	if (head->has_timeout)
 		keep_deadline(c, head->timeout_ns);
-	c->encoded = head->encoded;
+	c->encoding = head->encoding;
+	c->takes_gzip = head->takes_gzip;
 	metadata_take(&c->metadata, headers);
 	call_message_init(c);
 	if (!call_takes_one(c))
@@ -294,7 +272,8 @@ static void begin(struct call *c, const struct head *head,
 }
 
 void call_open(struct ev_loop *loop, struct services *services,
-	       struct h2_stream *s, const struct h2_headers *headers)
+	       struct h2_stream *s, const struct h2_headers *headers,
+	       bool local)
 {
 	struct call *c = mem_zalloc(sizeof(*c));
 	struct head head;
@@ -303,10 +282,11 @@ void call_open(struct ev_loop *loop, struct services *services,
 	c->loop = loop;
 	c->services = services;
 	c->stream = s;
+	c->local = local;
 	c->number = ++services->calls;
 	services->open++;
-	ev_init(&c->timer, on_timer);
-	c->timer.data = c;
+	ev_init(&c->deadline, on_deadline);
+	c->deadline.data = c;
 	h2_stream_listen(s, &stream_events, c);
 	if (head_read(&head, headers, &e)) {
 		c->method = services_find(services, head.path, &c->service);
@@ -326,7 +306,7 @@ struct fate *call_reply(struct call *c, const ProtobufCMessage *m)
 				: c->method->client_stream &&
 					  c->state == CALL_STREAMING);
 	if (!c->responded)
-		call_respond(c);
+		call_respond(c, call_may_compress(c, protobuf_size(m)));
 	call_put(c, m);
 	settle(c, "200", GRPC_OK, NULL, (struct slice){NULL, 0});
 	return &settled;
@@ -375,7 +355,7 @@ struct fate *call_stream(struct call *c, const struct call_events *events,
 	c->events = events;
 	c->owner = owner;
 	/* At once: some clients wait for them before they send anything. */
-	call_respond(c);
+	call_respond(c, call_may_compress(c, SIZE_MAX));
 	return &pending;
 }
 
@@ -403,9 +383,9 @@ int64_t call_time_left_ms(const struct call *c)
 	/* libev counts from where its loop began to work. */
 	struct call *mine = (struct call *)(uintptr_t)c;
 
-	if (c->state == CALL_SETTLED || !ev_is_active(&c->timer))
+	if (!ev_is_active(&c->deadline))
 		return -1;
-	double left = ev_timer_remaining(c->loop, &mine->timer);
+	double left = ev_timer_remaining(c->loop, &mine->deadline);
 	return left < 0				? 0
 	       : left * 1e3 > (double)INT32_MAX ? INT32_MAX
 						: (int64_t)(left * 1e3) + 1;

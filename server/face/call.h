@@ -61,9 +61,21 @@ struct call_events {
 	void (*closed)(void *owner);
 };
 
-/* A request's headers have come on s: check them, and listen to it. */
+/* When what is sent is compressed; never for a client that does not say that
+ * it takes that. */
+enum call_compression {
+	/* Over TCP, and where it pays: a message of more than a KiB that gets
+	 * smaller by it. */
+	CALL_COMPRESS_WHERE_IT_PAYS,
+	CALL_COMPRESS_ALWAYS,
+	CALL_COMPRESS_NEVER,
+};
+
+/* A request's headers have come on s: check them, and listen to it.  local: no
+ * network lies between, compression cannot pay. */
 void call_open(struct ev_loop *loop, struct services *services,
-	       struct h2_stream *s, const struct h2_headers *headers);
+	       struct h2_stream *s, const struct h2_headers *headers,
+	       bool local);
 
 /* --- what a handler returns ----------------------------------------------- */
 
@@ -112,6 +124,13 @@ bool call_full(const struct call *c);
  * call_resume().  Pausing twice is pausing once. */
 void call_pause(struct call *c);
 void call_resume(struct call *c);
+
+/* How the messages sent from now on are to be compressed.  Of a stream whose
+ * response headers left without it, none can be. */
+void call_compress(struct call *c, enum call_compression how);
+
+/* Did the request at hand, the one or the one of .message, come compressed? */
+bool call_compressed(const struct call *c);
 
 /* --- what is said beside the messages --- */
 

@@ -13,6 +13,7 @@
 #include "proto/buf.h"
 #include "proto/grpc.h"
 #include "server/face/call.h"
+#include "server/face/head.h"
 #include "server/face/metadata.h"
 
 struct method;
@@ -35,11 +36,15 @@ struct call {
 	const struct service *service;
 	enum call_state state;
 	uint64_t number;
-	bool responded; /* the response headers have left */
-	bool expired;	/* what is queued need not leave */
-	bool encoded;	/* in an encoding that we do not have */
-	ev_timer timer; /* until its deadline; SETTLED: until nobody reads */
-	size_t lingered_bytes; /* queued when the timer was set */
+	bool responded;	 /* the response headers have left */
+	bool expired;	 /* what is queued need not leave */
+	bool local;	 /* no network lies between */
+	bool takes_gzip; /* the client does */
+	bool gzip;	 /* the response headers said so */
+	bool compressed; /* the request at hand came so */
+	enum call_compression compression;
+	enum encoding encoding; /* of the requests */
+	ev_timer deadline;
 	struct metadata metadata, initial, trailing;
 
 	/* What comes in; see call_message.c. */
@@ -77,12 +82,15 @@ void call_message_end(struct call *c);
 /* Nothing comes up any more. */
 void call_message_release(struct call *c);
 
+/* Is a message of that length to be compressed? */
+bool call_may_compress(const struct call *c, size_t len);
+
 /* Queue one message; the headers have left. */
 void call_put(struct call *c, const ProtobufCMessage *m);
 
 /* --- call_respond.c --- */
 
-void call_respond(struct call *c);
+void call_respond(struct call *c, bool gzip);
 /* The last headers of the stream: trailers, or all there is (then http is
  * their status).  text may be NULL; details are the bytes of a
  * google.rpc.Status, or none. */

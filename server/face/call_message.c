@@ -3,7 +3,10 @@
 #include <assert.h>
 
 #include "proto/h2.h"
+#include "server/face/gzip.h"
 #include "server/face/service.h"
+
+enum { COMPRESS_BYTES = 1024 }; /* nothing smaller is worth it */
 
 /* --- what comes in --------------------------------------------------------
  *
@@ -12,38 +15,54 @@
  * is held as it comes, and the window stays shut: what is held is never more
  * than one window. */
 
+/* What one feeding of the reader comes to. */
+struct feeding {
+	struct call *c;
+	struct err why; /* ERR_NONE: nothing is wrong */
+};
+
+/* One message, as it was meant. */
+static bool take(struct feeding *f, struct slice message)
+{
+	struct call *c = f->c;
+
+	if (!call_takes_one(c)) {
+		c->events->message(c->owner, message);
+		return c->state == CALL_STREAMING && !c->paused;
+	}
+	/* Kept until the client's side ends: a second one may follow. */
+	buf_append_slice(&c->request, message);
+	return true;
+}
+
+static bool take_packed(struct feeding *f, struct slice packed)
+{
+	struct buf message = {0};
+	bool go_on = gzip_unpack(&message, packed, f->c->service->limit_bytes,
+				 &f->why) &&
+		     take(f, buf_slice(&message));
+
+	buf_finish(&message);
+	return go_on;
+}
+
 static bool on_message(void *owner, struct slice message)
 {
-	struct call *c = owner;
+	struct feeding *f = owner;
+	struct call *c = f->c;
 
-	if (call_takes_one(c)) {
-		/* Kept until the client's side ends: a second one may
-		 * follow. */
-		if (c->requests++ > 0)
-			return false;
-		buf_append_slice(&c->request, message);
-		return true;
-	}
-	c->events->message(c->owner, message);
-	return c->state == CALL_STREAMING && !c->paused;
+	/* statuscodes.md: UNIMPLEMENTED for a request cardinality
+	 * violation. */
+	if (call_takes_one(c) && c->requests++ > 0)
+		return err_set(&f->why, ERR_UNIMPLEMENTED,
+			       "one request was expected, and more came");
+	c->compressed = c->reader.compressed;
+	return c->compressed ? take_packed(f, message) : take(f, message);
 }
 
 static const struct grpc_reader_events reader_events = {
 	.message = on_message,
 };
-
-/* statuscodes.md: UNIMPLEMENTED for a request cardinality violation and for an
- * encoding that the server does not support. */
-static void refuse(struct call *c, struct err *e)
-{
-	if (e->reason == ERR_NONE)
-		err_set(e, ERR_UNIMPLEMENTED,
-			"one request was expected, and more came");
-	else if (c->encoded && c->reader.compressed)
-		err_set(e, ERR_UNIMPLEMENTED,
-			"the request's grpc-encoding is not supported");
-	call_break(c, e);
-}
 
 /* Is there still somebody to read for? */
 static bool reads(const struct call *c)
@@ -56,18 +75,24 @@ static bool reads(const struct call *c)
 /* Returns how many bytes were used. */
 static size_t feed(struct call *c, struct slice bytes)
 {
-	struct err e = {0};
+	struct feeding f = {.c = c};
 	size_t used = bytes.len;
+	struct err e;
 
 	c->feeding = true;
-	bool ok = grpc_reader_feed(&c->reader, bytes, &reader_events, c, &e);
+	bool ok = grpc_reader_feed(&c->reader, bytes, &reader_events, &f, &e);
 	c->feeding = false;
 	if (!reads(c)) {
 		call_message_release(c);
-	} else if (!ok && e.reason == ERR_NONE && !call_takes_one(c)) {
+	} else if (f.why.reason != ERR_NONE) {
+		call_break(c, &f.why);
+	} else if (!ok && e.reason == ERR_NONE) {
 		used -= c->reader.left_bytes;
 	} else if (!ok) {
-		refuse(c, &e);
+		/* And for an encoding that the server does not support. */
+		if (c->encoding == ENCODING_UNKNOWN && c->reader.compressed)
+			e.reason = ERR_UNIMPLEMENTED;
+		call_break(c, &e);
 	}
 	/* A message larger than the window could never complete otherwise; how
 	 * much is kept is bounded by the message limit. */
@@ -128,6 +153,7 @@ static void on_resume(struct ev_loop *loop, struct ev_watcher *w, int revents)
 void call_message_init(struct call *c)
 {
 	grpc_reader_init(&c->reader, c->service->limit_bytes);
+	c->reader.encoding = c->encoding == ENCODING_GZIP;
 	expect_rest(c);
 	ev_init(&c->resume, on_resume);
 	c->resume.data = c;
@@ -185,9 +211,53 @@ void call_resume(struct call *c)
 
 /* --- what goes out -------------------------------------------------------- */
 
+bool call_may_compress(const struct call *c, size_t len)
+{
+	if (!c->takes_gzip)
+		return false;
+	switch (c->compression) {
+	case CALL_COMPRESS_WHERE_IT_PAYS:
+		return !c->local && len > COMPRESS_BYTES;
+	case CALL_COMPRESS_ALWAYS:
+		return true;
+	case CALL_COMPRESS_NEVER:
+		break;
+	}
+	return false;
+}
+
+static void put_framed(struct buf *to, unsigned char flag, struct slice bytes)
+{
+	unsigned char prefix[GRPC_PREFIX_BYTES];
+
+	grpc_prefix(prefix, (uint32_t)bytes.len);
+	prefix[0] = flag;
+	buf_append(to, prefix, sizeof(prefix));
+	buf_append_slice(to, bytes);
+}
+
+/* "Compressed-Flag -> 0 / 1": each message for itself. */
+static void put_packed(struct call *c, const ProtobufCMessage *m)
+{
+	struct buf plain = {0};
+	struct buf packed = {0};
+
+	protobuf_pack(&plain, m);
+	gzip_pack(&packed, buf_slice(&plain));
+	if (packed.len < plain.len || c->compression == CALL_COMPRESS_ALWAYS)
+		put_framed(h2_output(c->stream), 1, buf_slice(&packed));
+	else
+		put_framed(h2_output(c->stream), 0, buf_slice(&plain));
+	buf_finish(&plain);
+	buf_finish(&packed);
+}
+
 void call_put(struct call *c, const ProtobufCMessage *m)
 {
-	protobuf_pack_framed(h2_output(c->stream), m);
+	if (c->gzip && call_may_compress(c, protobuf_size(m)))
+		put_packed(c, m);
+	else
+		protobuf_pack_framed(h2_output(c->stream), m);
 	h2_send(c->stream);
 }
 
@@ -206,4 +276,14 @@ bool call_send(struct call *c, const ProtobufCMessage *m, struct err *e)
 bool call_full(const struct call *c)
 {
 	return h2_full(c->stream);
+}
+
+void call_compress(struct call *c, enum call_compression how)
+{
+	c->compression = how;
+}
+
+bool call_compressed(const struct call *c)
+{
+	return c->compressed;
 }

@@ -7,8 +7,8 @@
 #include "proto/h2.h"
 
 enum {
-	/* :status, content-type, grpc-accept-encoding */
-	OUR_HEADERS = 3,
+	/* :status, content-type, grpc-encoding, grpc-accept-encoding */
+	OUR_HEADERS = 4,
 	/* grpc-status, grpc-message, grpc-status-details-bin */
 	OUR_TRAILERS = 3,
 };
@@ -39,16 +39,19 @@ static void add_response_headers(struct block *b, const struct call *c,
 {
 	add(b, ":status", slice_of(http));
 	add(b, "content-type", slice_of("application/grpc"));
-	add(b, "grpc-accept-encoding", slice_of("identity"));
+	if (c->gzip)
+		add(b, "grpc-encoding", slice_of("gzip"));
+	add(b, "grpc-accept-encoding", slice_of("identity,gzip"));
 	add_metadata(b, &c->initial);
 }
 
-void call_respond(struct call *c)
+void call_respond(struct call *c, bool gzip)
 {
 	struct block b;
 
 	assert(!c->responded);
 	c->responded = true;
+	c->gzip = gzip;
 	b.count = 0;
 	add_response_headers(&b, c, "200");
 	h2_respond(c->stream, b.list, b.count);

@@ -17,6 +17,51 @@ static bool read_timeout(struct head *head, struct slice value, struct err *e)
 	return true;
 }
 
+static enum encoding read_encoding(struct slice value)
+{
+	if (value.len == 0 || slice_is(value, "identity"))
+		return ENCODING_IDENTITY;
+	return slice_is(value, "gzip") ? ENCODING_GZIP : ENCODING_UNKNOWN;
+}
+
+static struct slice without_spaces(struct slice s)
+{
+	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+		s = (struct slice){s.ptr + 1, s.len - 1};
+	while (s.len > 0 &&
+	       (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* Is item in a comma-separated list? */
+static bool list_has(struct slice list, const char *item)
+{
+	for (;;) {
+		const char *comma =
+			list.len > 0 ? memchr(list.ptr, ',', list.len) : NULL;
+		size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
+
+		if (slice_is(without_spaces((struct slice){list.ptr, len}),
+			     item))
+			return true;
+		if (!comma)
+			return false;
+		list = (struct slice){comma + 1, list.len - len - 1};
+	}
+}
+
+/* "Message-Accept-Encoding -> "grpc-accept-encoding" Content-Coding
+ * *("," Content-Coding)". */
+static bool takes_gzip(const struct h2_headers *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (slice_is(list->list[i].name, "grpc-accept-encoding") &&
+		    list_has(list->list[i].value, "gzip"))
+			return true;
+	return false;
+}
+
 bool head_read(struct head *head, const struct h2_headers *list, struct err *e)
 {
 	*head = (struct head){.http = 200};
@@ -37,7 +82,7 @@ bool head_read(struct head *head, const struct h2_headers *list, struct err *e)
 		return err_set(e, ERR_PROTOCOL,
 			       "the content-type must be application/grpc");
 	}
-	struct slice encoding = h2_header(list, "grpc-encoding");
-	head->encoded = encoding.len > 0 && !slice_is(encoding, "identity");
+	head->encoding = read_encoding(h2_header(list, "grpc-encoding"));
+	head->takes_gzip = takes_gzip(list);
 	return read_timeout(head, h2_header(list, "grpc-timeout"), e);
 }

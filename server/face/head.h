@@ -15,12 +15,20 @@
 struct err;
 struct h2_headers;
 
+/* How the messages of a call may be packed. */
+enum encoding {
+	ENCODING_IDENTITY,
+	ENCODING_GZIP,
+	ENCODING_UNKNOWN, /* one that we do not have */
+};
+
 struct head {
 	int http; /* 200; or 405 or 415: no gRPC can be spoken */
 	struct slice path;
 	bool has_timeout;
 	int64_t timeout_ns;
-	bool encoded; /* grpc-encoding names one that we do not have */
+	enum encoding encoding; /* of the requests */
+	bool takes_gzip;	/* in responses */
 };
 
 /* Read the list.  False with *e set when the request is refused; head->http

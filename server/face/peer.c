@@ -2,6 +2,7 @@
 
 #include <ev.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "proto/err.h"
 #include "proto/h2.h"
@@ -31,6 +32,7 @@ struct peer {
 	struct list link;
 	struct h2 *h2;
 	uint64_t number;
+	bool local; /* on this machine for sure */
 };
 
 static void forget(struct peer *p)
@@ -50,13 +52,22 @@ static void forget(struct peer *p)
 	mem_trim();
 }
 
+static bool is_local(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       domain == AF_UNIX;
+}
+
 /* A request's headers are complete. */
 static void peer_on_stream(void *owner, struct h2_stream *s,
 			   const struct h2_headers *headers)
 {
 	struct peer *p = owner;
 
-	call_open(p->all->loop, p->all->services, s, headers);
+	call_open(p->all->loop, p->all->services, s, headers, p->local);
 }
 
 static void refuse(struct peer *p, struct h2_stream *s, const struct err *why)
@@ -140,6 +151,7 @@ void peers_add(struct peers *all, int fd)
 
 	p->all = all;
 	p->number = ++all->next;
+	p->local = is_local(fd);
 	list_append(&all->list, &p->link);
 	all->count++;
 	log_debug("peer", "n=%llu connected", (unsigned long long)p->number);

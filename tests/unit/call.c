@@ -408,9 +408,15 @@ static void a_compressed_flag_needs_an_encoding(void **state)
 		unsigned char flag;
 		int status;
 	} rows[] = {
-		{NULL, 1, GRPC_INTERNAL},	{NULL, 2, GRPC_INTERNAL},
-		{"identity", 1, GRPC_INTERNAL}, {"gzip", 1, GRPC_UNIMPLEMENTED},
-		{"gzip", 0, GRPC_OK},		{"identity", 0, GRPC_OK},
+		{NULL, 1, GRPC_INTERNAL},
+		{NULL, 2, GRPC_INTERNAL},
+		{"identity", 1, GRPC_INTERNAL},
+		{"identity", 0, GRPC_OK},
+		{"gzip", 1, GRPC_INTERNAL}, /* nothing is no gzip */
+		{"gzip", 0, GRPC_OK},
+		{"snappy", 1, GRPC_UNIMPLEMENTED},
+		{"snappy", 2, GRPC_INTERNAL},
+		{"snappy", 0, GRPC_OK},
 	};
 	struct world *w = *state;
 
@@ -423,8 +429,8 @@ static void a_compressed_flag_needs_an_encoding(void **state)
 		rpc_flagged(&w->rpc, rows[i].flag, "", 0);
 		h2_end(w->rpc.stream);
 		rpc_ended(&w->client, &w->rpc, rows[i].status);
-		assert_true(
-			rpc_has(&w->rpc, "grpc-accept-encoding: identity\n"));
+		assert_true(rpc_has(&w->rpc,
+				    "grpc-accept-encoding: identity,gzip\n"));
 	}
 }
 

@@ -1,18 +1,10 @@
 /* call: messages of the four kinds, both ways, and what holds them back. */
 #include "server/face/call.h"
 
-#include "server/face/metadata.h"
-#include "server/face/peer.h"
-#include "server/face/service.h"
-#include "tests/support/rpc.h"
-
-#include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/support/call_room.h"
 
 #include "grpc/health/v1/health.pb-c.h"
 #include "proto/base64.h"
-#include "proto/log.h"
 
 enum { LIMIT_BYTES = 300000 };
 
@@ -26,12 +18,8 @@ struct worker {
 };
 
 struct world {
-	struct ev_loop *loop;
-	struct services services;
+	struct call_room room;
 	struct worker worker;
-	struct peers *peers;
-	struct rpc_client client;
-	struct rpc rpc;
 };
 
 /* --- a service ------------------------------------------------------------ */
@@ -138,24 +126,14 @@ static const struct method methods[] = {
 static int begin(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct h2_limits limits = h2_limits_local();
-	int fds[2];
 
-	signal(SIGPIPE, SIG_IGN);
-	log_open(STDERR_FILENO, LOG_OFF);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
-		return -1;
-	w->loop = ev_loop_new(EVFLAG_AUTO);
-	services_add(&w->services,
-		     &(struct service){.name = "test.Work",
-				       .methods = methods,
-				       .method_count = sizeof(methods) /
-						       sizeof(methods[0]),
-				       .limit_bytes = LIMIT_BYTES,
-				       .object = &w->worker});
-	w->peers = peers_new(w->loop, &w->services, &limits);
-	peers_add(w->peers, fds[0]);
-	rpc_connect(&w->client, w->loop, fds[1]);
+	call_room_open(&w->room, false,
+		       &(struct service){.name = "test.Work",
+					 .methods = methods,
+					 .method_count = sizeof(methods) /
+							 sizeof(methods[0]),
+					 .limit_bytes = LIMIT_BYTES,
+					 .object = &w->worker});
 	*state = w;
 	return 0;
 }
@@ -164,34 +142,10 @@ static int end(void **state)
 {
 	struct world *w = *state;
 
-	rpc_disconnect(&w->client);
-	peers_free(w->peers);
-	assert_int_equal(w->services.open, 0);
-	rpc_finish(&w->rpc);
+	call_room_close(&w->room);
 	buf_finish(&w->worker.heard);
-	ev_loop_destroy(w->loop);
 	free(w);
 	return 0;
-}
-
-static void open_call(struct world *w, const char *path)
-{
-	rpc_finish(&w->rpc);
-	rpc_begin(&w->client, &w->rpc, path);
-}
-
-static void wait_for(struct world *w, const unsigned *counter, unsigned value)
-{
-	for (int i = 0; i < RPC_TURNS && *counter < value; i++)
-		rpc_turn(&w->client);
-	assert_int_equal(*counter, value);
-}
-
-/* Turns enough for anything that could still come. */
-static void settle_down(struct world *w)
-{
-	for (int i = 0; i < 50; i++)
-		ev_run(w->loop, EVRUN_NOWAIT);
 }
 
 /* --- client streams ------------------------------------------------------- */
@@ -201,17 +155,17 @@ static void many_requests_have_one_answer(void **state)
 	struct world *w = *state;
 	Grpc__Health__V1__HealthCheckRequest m;
 
-	open_call(w, "/test.Work/Gather");
-	rpc_message(&w->rpc, "one", 3);
-	rpc_message(&w->rpc, "", 0);
-	rpc_message(&w->rpc, "three", 5);
-	h2_end(w->rpc.stream);
-	wait_for(w, &w->worker.ends, 1);
+	call_room_ask(&w->room, "/test.Work/Gather");
+	rpc_message(&w->room.rpc, "one", 3);
+	rpc_message(&w->room.rpc, "", 0);
+	rpc_message(&w->room.rpc, "three", 5);
+	h2_end(w->room.rpc.stream);
+	call_room_wait(&w->room, &w->worker.ends, 1);
 	assert_true(slice_is(buf_slice(&w->worker.heard), "one\n\nthree\n"));
 	text_init(&m, "all");
 	call_reply(w->worker.call, &m.base);
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
-	assert_int_equal(w->rpc.body.len, GRPC_PREFIX_BYTES + 5);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_OK);
+	assert_int_equal(w->room.rpc.body.len, GRPC_PREFIX_BYTES + 5);
 	assert_int_equal(w->worker.closes, 0);
 }
 
@@ -220,12 +174,12 @@ static void an_answer_may_come_before_the_end(void **state)
 	struct world *w = *state;
 	Grpc__Health__V1__HealthCheckRequest m;
 
-	open_call(w, "/test.Work/Gather");
-	rpc_message(&w->rpc, "one", 3);
-	wait_for(w, &w->worker.messages, 1);
+	call_room_ask(&w->room, "/test.Work/Gather");
+	rpc_message(&w->room.rpc, "one", 3);
+	call_room_wait(&w->room, &w->worker.messages, 1);
 	text_init(&m, "enough");
 	call_reply(w->worker.call, &m.base);
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_OK);
 }
 
 static void no_request_at_all_is_a_client_stream_too(void **state)
@@ -233,24 +187,24 @@ static void no_request_at_all_is_a_client_stream_too(void **state)
 	struct world *w = *state;
 	struct err e;
 
-	open_call(w, "/test.Work/Gather");
-	h2_end(w->rpc.stream);
-	wait_for(w, &w->worker.ends, 1);
+	call_room_ask(&w->room, "/test.Work/Gather");
+	h2_end(w->room.rpc.stream);
+	call_room_wait(&w->room, &w->worker.ends, 1);
 	assert_int_equal(w->worker.messages, 0);
 	err_set(&e, ERR_INVALID_ARGUMENT, "nothing came");
 	call_fail(w->worker.call, &e);
-	rpc_ended(&w->client, &w->rpc, GRPC_INVALID_ARGUMENT);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_INVALID_ARGUMENT);
 }
 
 static void a_torn_message_ends_the_stream(void **state)
 {
 	struct world *w = *state;
 
-	open_call(w, "/test.Work/Talk");
-	rpc_message(&w->rpc, "one", 3);
-	rpc_send(&w->rpc, "\0\0\0\0\x03x", 6);
-	h2_end(w->rpc.stream);
-	rpc_ended(&w->client, &w->rpc, GRPC_INTERNAL);
+	call_room_ask(&w->room, "/test.Work/Talk");
+	rpc_message(&w->room.rpc, "one", 3);
+	rpc_send(&w->room.rpc, "\0\0\0\0\x03x", 6);
+	h2_end(w->room.rpc.stream);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_INTERNAL);
 	assert_int_equal(w->worker.messages, 1);
 	assert_int_equal(w->worker.ends, 0);
 	assert_int_equal(w->worker.closes, 1);
@@ -262,10 +216,10 @@ static void a_message_over_the_limit_ends_the_stream_by_its_prefix(void **state)
 	unsigned char prefix[GRPC_PREFIX_BYTES];
 
 	grpc_prefix(prefix, LIMIT_BYTES + 1);
-	open_call(w, "/test.Work/Talk");
-	rpc_message(&w->rpc, "one", 3);
-	rpc_send(&w->rpc, prefix, sizeof(prefix));
-	rpc_ended(&w->client, &w->rpc, GRPC_RESOURCE_EXHAUSTED);
+	call_room_ask(&w->room, "/test.Work/Talk");
+	rpc_message(&w->room.rpc, "one", 3);
+	rpc_send(&w->room.rpc, prefix, sizeof(prefix));
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_RESOURCE_EXHAUSTED);
 	assert_int_equal(w->worker.closes, 1);
 }
 
@@ -274,10 +228,10 @@ static void it_may_be_settled_from_inside_a_message(void **state)
 	struct world *w = *state;
 
 	w->worker.fail_at = 2;
-	open_call(w, "/test.Work/Talk");
+	call_room_ask(&w->room, "/test.Work/Talk");
 	for (int i = 0; i < 4; i++)
-		rpc_message(&w->rpc, "abc", 3);
-	rpc_ended(&w->client, &w->rpc, GRPC_ALREADY_EXISTS);
+		rpc_message(&w->room.rpc, "abc", 3);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_ALREADY_EXISTS);
 	assert_int_equal(w->worker.messages, 2);
 	assert_int_equal(w->worker.closes, 0);
 }
@@ -289,18 +243,18 @@ static void one_request_has_many_answers(void **state)
 	struct world *w = *state;
 	struct err e;
 
-	open_call(w, "/test.Work/Spread");
-	rpc_message(&w->rpc, "one", 3);
-	settle_down(w);
+	call_room_ask(&w->room, "/test.Work/Spread");
+	rpc_message(&w->room.rpc, "one", 3);
+	call_room_settle(&w->room);
 	assert_int_equal(w->worker.opens, 0); /* a second may follow */
-	h2_end(w->rpc.stream);
-	wait_for(w, &w->worker.opens, 1);
+	h2_end(w->room.rpc.stream);
+	call_room_wait(&w->room, &w->worker.opens, 1);
 	assert_true(slice_is(buf_slice(&w->worker.heard), "one"));
 	assert_true(say(w->worker.call, "a", &e));
 	assert_true(say(w->worker.call, "bc", &e));
 	call_end(w->worker.call);
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
-	assert_true(slice_equal(buf_slice(&w->rpc.body),
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_OK);
+	assert_true(slice_equal(buf_slice(&w->room.rpc.body),
 				(struct slice){"\0\0\0\0\x03\x0a\x01"
 					       "a"
 					       "\0\0\0\0\x04\x0a\x02"
@@ -313,11 +267,11 @@ static void a_server_stream_wants_exactly_one_request(void **state)
 	struct world *w = *state;
 
 	for (int messages = 0; messages <= 2; messages += 2) {
-		open_call(w, "/test.Work/Spread");
+		call_room_ask(&w->room, "/test.Work/Spread");
 		for (int i = 0; i < messages; i++)
-			rpc_message(&w->rpc, "x", 1);
-		h2_end(w->rpc.stream);
-		rpc_ended(&w->client, &w->rpc, GRPC_UNIMPLEMENTED);
+			rpc_message(&w->room.rpc, "x", 1);
+		h2_end(w->room.rpc.stream);
+		rpc_ended(&w->room.client, &w->room.rpc, GRPC_UNIMPLEMENTED);
 		assert_int_equal(w->worker.opens, 0);
 	}
 }
@@ -331,29 +285,29 @@ static void a_client_that_does_not_read_is_told_of(void **state)
 	struct err e;
 
 	memset(text, 'x', 10000);
-	open_call(w, "/test.Work/Talk");
-	w->rpc.unread = true;
-	wait_for(w, &w->worker.opens, 1);
+	call_room_ask(&w->room, "/test.Work/Talk");
+	w->room.rpc.unread = true;
+	call_room_wait(&w->room, &w->worker.opens, 1);
 	while (say(w->worker.call, text, &e)) {
 		assert_true(++sent <= CALL_QUEUE_BYTES / 10000 + 10);
-		settle_down(w);
+		call_room_settle(&w->room);
 	}
 	assert_int_equal(e.reason, ERR_OVERLOADED);
 	assert_true(call_full(w->worker.call));
 	assert_int_equal(w->worker.drains, 0);
 	/* Another call of the same connection goes through meanwhile. */
-	rpc_begin(&w->client, &other, "/test.Work/Nothing");
-	rpc_ended(&w->client, &other, GRPC_UNIMPLEMENTED);
+	rpc_begin(&w->room.client, &other, "/test.Work/Nothing");
+	rpc_ended(&w->room.client, &other, GRPC_UNIMPLEMENTED);
 	rpc_finish(&other);
 	/* And as soon as it reads, more may be sent. */
-	w->rpc.unread = false;
-	h2_consume(w->rpc.stream, w->rpc.body.len);
-	wait_for(w, &w->worker.drains, 1);
+	w->room.rpc.unread = false;
+	h2_consume(w->room.rpc.stream, w->room.rpc.body.len);
+	call_room_wait(&w->room, &w->worker.drains, 1);
 	assert_false(call_full(w->worker.call));
 	assert_true(say(w->worker.call, "again", &e));
 	call_end(w->worker.call);
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
-	assert_int_equal(w->rpc.body.len, sent * 10008 + 12);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_OK);
+	assert_int_equal(w->room.rpc.body.len, sent * 10008 + 12);
 	free(text);
 }
 
@@ -366,11 +320,11 @@ static void a_deadline_does_not_wait_for_the_reader(void **state)
 
 	memset(text, 'x', 100000);
 	ask.timeout = "100m";
-	rpc_ask(&w->client, &w->rpc, &ask);
-	w->rpc.unread = true;
-	wait_for(w, &w->worker.opens, 1);
+	rpc_ask(&w->room.client, &w->room.rpc, &ask);
+	w->room.rpc.unread = true;
+	call_room_wait(&w->room, &w->worker.opens, 1);
 	assert_true(say(w->worker.call, text, &e));
-	rpc_ended(&w->client, &w->rpc, GRPC_DEADLINE_EXCEEDED);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_DEADLINE_EXCEEDED);
 	assert_int_equal(w->worker.closes, 1);
 	free(text);
 }
@@ -382,24 +336,24 @@ static void a_paused_call_hears_one_message_at_a_time(void **state)
 	struct world *w = *state;
 
 	w->worker.pause_each = true;
-	open_call(w, "/test.Work/Talk");
+	call_room_ask(&w->room, "/test.Work/Talk");
 	for (int i = 0; i < 5; i++)
-		rpc_message(&w->rpc, "abc", 3);
-	h2_end(w->rpc.stream);
+		rpc_message(&w->room.rpc, "abc", 3);
+	h2_end(w->room.rpc.stream);
 	for (unsigned i = 1; i <= 5; i++) {
 		if (i == 1)
-			wait_for(w, &w->worker.messages, 1);
-		settle_down(w);
+			call_room_wait(&w->room, &w->worker.messages, 1);
+		call_room_settle(&w->room);
 		assert_int_equal(w->worker.messages, i);
 		assert_int_equal(w->worker.ends, 0);
 		call_resume(w->worker.call);
 		assert_int_equal(w->worker.messages, i); /* not from inside */
-		settle_down(w);
+		call_room_settle(&w->room);
 	}
 	assert_int_equal(w->worker.ends, 1);
 	assert_int_equal(w->worker.messages, 5);
 	call_end(w->worker.call);
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_OK);
 }
 
 /* The first window is 64 KiB, and doubles for who uses it up. */
@@ -410,16 +364,16 @@ static void a_paused_call_holds_no_more_than_a_window(void **state)
 	char *text = calloc(1, MESSAGE);
 
 	w->worker.pause_each = true;
-	open_call(w, "/test.Work/Talk");
+	call_room_ask(&w->room, "/test.Work/Talk");
 	for (int i = 0; i < MESSAGES; i++)
-		rpc_message(&w->rpc, text, MESSAGE);
-	wait_for(w, &w->worker.messages, 1);
-	settle_down(w);
-	assert_true(h2_queued(w->rpc.stream) >=
+		rpc_message(&w->room.rpc, text, MESSAGE);
+	call_room_wait(&w->room, &w->worker.messages, 1);
+	call_room_settle(&w->room);
+	assert_true(h2_queued(w->room.rpc.stream) >=
 		    (MESSAGES - 1) * MESSAGE - 128 * 1024);
 	w->worker.pause_each = false;
 	call_resume(w->worker.call);
-	wait_for(w, &w->worker.messages, MESSAGES);
+	call_room_wait(&w->room, &w->worker.messages, MESSAGES);
 	free(text);
 }
 
@@ -429,13 +383,13 @@ static void a_message_larger_than_the_window_comes_after_a_pause(void **state)
 	char *text = calloc(1, LIMIT_BYTES);
 
 	w->worker.pause_each = true;
-	open_call(w, "/test.Work/Talk");
-	rpc_message(&w->rpc, "x", 1);
-	rpc_message(&w->rpc, text, LIMIT_BYTES);
-	wait_for(w, &w->worker.messages, 1);
-	settle_down(w);
+	call_room_ask(&w->room, "/test.Work/Talk");
+	rpc_message(&w->room.rpc, "x", 1);
+	rpc_message(&w->room.rpc, text, LIMIT_BYTES);
+	call_room_wait(&w->room, &w->worker.messages, 1);
+	call_room_settle(&w->room);
 	call_resume(w->worker.call);
-	wait_for(w, &w->worker.messages, 2);
+	call_room_wait(&w->room, &w->worker.messages, 2);
 	assert_int_equal(w->worker.heard.len, LIMIT_BYTES + 3);
 	free(text);
 }
@@ -445,13 +399,13 @@ static void a_paused_call_can_be_closed(void **state)
 	struct world *w = *state;
 
 	w->worker.pause_each = true;
-	open_call(w, "/test.Work/Talk");
+	call_room_ask(&w->room, "/test.Work/Talk");
 	for (int i = 0; i < 5; i++)
-		rpc_message(&w->rpc, "abc", 3);
-	wait_for(w, &w->worker.messages, 1);
+		rpc_message(&w->room.rpc, "abc", 3);
+	call_room_wait(&w->room, &w->worker.messages, 1);
 	call_resume(w->worker.call);
-	h2_reset(w->rpc.stream, H2_CANCEL);
-	wait_for(w, &w->worker.closes, 1);
+	h2_reset(w->room.rpc.stream, H2_CANCEL);
+	call_room_wait(&w->room, &w->worker.closes, 1);
 }
 
 /* --- what is said beside the messages ------------------------------------- */
@@ -470,15 +424,15 @@ static void metadata_goes_both_ways(void **state)
 	ask.more = more;
 	ask.more_count = sizeof(more) / sizeof(more[0]);
 	ask.timeout = "1H";
-	rpc_ask(&w->client, &w->rpc, &ask);
-	rpc_ended(&w->client, &w->rpc, GRPC_DATA_LOSS);
-	assert_int_equal(w->rpc.blocks, 1);
-	assert_true(rpc_has(&w->rpc, "plain: as it is\n"));
-	assert_true(rpc_has(&w->rpc, "bytes-bin: q6urq6s\n"));
-	assert_true(rpc_has(&w->rpc, "left-ms: some\n"));
-	assert_true(rpc_has(&w->rpc, "grpc-message: 100%25 of %C3%A9\n"));
-	assert_false(rpc_has(&w->rpc, "reserved"));
-	assert_false(rpc_has(&w->rpc, "grpc-status-details-bin"));
+	rpc_ask(&w->room.client, &w->room.rpc, &ask);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_DATA_LOSS);
+	assert_int_equal(w->room.rpc.blocks, 1);
+	assert_true(rpc_has(&w->room.rpc, "plain: as it is\n"));
+	assert_true(rpc_has(&w->room.rpc, "bytes-bin: q6urq6s\n"));
+	assert_true(rpc_has(&w->room.rpc, "left-ms: some\n"));
+	assert_true(rpc_has(&w->room.rpc, "grpc-message: 100%25 of %C3%A9\n"));
+	assert_false(rpc_has(&w->room.rpc, "reserved"));
+	assert_false(rpc_has(&w->room.rpc, "grpc-status-details-bin"));
 }
 
 static void a_failure_has_details(void **state)
@@ -502,16 +456,16 @@ static void a_failure_has_details(void **state)
 	struct buf line = {0};
 
 	w->worker.fail_at = 1;
-	open_call(w, "/test.Work/Talk");
-	rpc_message(&w->rpc, "x", 1);
-	rpc_ended(&w->client, &w->rpc, GRPC_ALREADY_EXISTS);
+	call_room_ask(&w->room, "/test.Work/Talk");
+	rpc_message(&w->room.rpc, "x", 1);
+	rpc_ended(&w->room.client, &w->room.rpc, GRPC_ALREADY_EXISTS);
 	buf_append_text(&line, "grpc-status-details-bin: ");
 	base64_encode(&line, (struct slice){want, sizeof(want) - 1});
 	buf_append(&line, "\n", 2);
-	if (!rpc_has(&w->rpc, line.data))
-		print_error("%.*s\n%s\n", (int)w->rpc.headers.len,
-			    w->rpc.headers.data, line.data);
-	assert_true(rpc_has(&w->rpc, line.data));
+	if (!rpc_has(&w->room.rpc, line.data))
+		print_error("%.*s\n%s\n", (int)w->room.rpc.headers.len,
+			    w->room.rpc.headers.data, line.data);
+	assert_true(rpc_has(&w->room.rpc, line.data));
 	buf_finish(&line);
 }
 
