@@ -239,8 +239,7 @@ static void on_bytes(void *owner, struct slice bytes)
 	h2_enter(h);
 	h->life.heard_at = ev_now(h->loop);
 	if (h->state == H2_OPEN) {
-		ssize_t n = nghttp2_session_mem_recv(
-			h->session, (const uint8_t *)bytes.ptr, bytes.len);
+		ssize_t n = h2_receive(h, bytes);
 
 		if (n < 0)
 			doom_fatal(h, (int)n);
@@ -376,6 +375,7 @@ static struct h2 *h2_new(struct ev_loop *loop, int fd, bool server,
 	h->pump = pump_new(loop, fd, fd, &pump_events, h);
 	pump_marks(h->pump, OUTPUT_LOW_BYTES, OUTPUT_HIGH_BYTES);
 	pump_stall(h->pump, limits->stall_ms);
+	h2_idle_init(h);
 	h2_guard_init(h);
 	h2_life_init(h);
 	ev_init(&h->linger, on_lingered);

@@ -6,6 +6,7 @@
  *   h2_stream.c  one stream: its queue, its window, its end
  *   h2_guard.c   what a peer may not do: rates and timers
  *   h2_life.c    how long a connection is kept, and how it is left
+ *   h2_idle.c    what comes in, but for what nghttp2 must not see
  *   h2_check.c   is a header block well-formed?  (where nghttp2 does not look)
  */
 #ifndef PROTO_H2_INTERNAL_H
@@ -82,6 +83,15 @@ struct h2_life {
 	int32_t last_id; /* of the peer's streams, once the drain knows it */
 };
 
+/* Where in the stream of frames the bytes received so far end. */
+struct h2_idle {
+	uint32_t newest_id;  /* of the streams that HEADERS opened */
+	uint32_t skip_bytes; /* until the next head */
+	unsigned char head[9];
+	unsigned held; /* bytes of it */
+	bool dropping; /* the frame is left out */
+};
+
 enum h2_state {
 	H2_OPEN,
 	H2_ENDING,    /* the session is over, its last bytes are leaving */
@@ -118,6 +128,7 @@ struct h2 {
 	uint32_t used_bytes;   /* since the window last grew */
 	struct h2_block block;
 	struct h2_guard guard;
+	struct h2_idle idle;
 	struct h2_life life;
 	ev_timer linger;
 	size_t lingered_bytes;
@@ -172,6 +183,12 @@ void h2_doom(struct h2 *h, uint32_t error, enum reason reason, const char *why);
 
 nghttp2_session *h2_session_new(struct h2 *h);
 void h2_block_release(struct h2_block *b);
+
+/* --- h2_idle.c --- */
+
+void h2_idle_init(struct h2 *h);
+/* Give nghttp2 what came.  Negative is its error. */
+ssize_t h2_receive(struct h2 *h, struct slice bytes);
 
 /* --- h2_stream.c --- */
 
