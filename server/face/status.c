@@ -66,7 +66,7 @@ static void append_reason(struct buf *to, enum reason reason)
 	char capitals[64];
 	size_t len = 0;
 
-	for (; name[len] != '\0' && len < sizeof(capitals) - 1; len++)
+	for (; len < sizeof(capitals) - 1 && name[len] != '\0'; len++)
 		capitals[len] = name[len] >= 'a' && name[len] <= 'z'
 					? (char)(name[len] - 'a' + 'A')
 					: name[len];
