@@ -251,6 +251,10 @@ static void put(struct session *s, struct message *m, uint64_t request)
 static bool deliver(struct session *s, struct slice json, uint64_t request,
 		    bool droppable)
 {
+	if (s->state == SESSION_SINGLE && s->single->notify && droppable) {
+		s->single->notify(s->single_owner, json);
+		return true;
+	}
 	if (!has_room(s, droppable))
 		return false;
 	put(s, message_new(json, false), request);
@@ -453,7 +457,7 @@ void session_set_log_level(struct session *s, int level)
 	enum mcp_level before = s->level;
 
 	assert(level >= 0 && level < MCP_LEVEL_COUNT);
-	if (s->state == SESSION_SINGLE)
+	if (s->state == SESSION_SINGLE && !s->single->notify)
 		return; /* it hears no log */
 	s->level = (enum mcp_level)level;
 	sessions_count_level(s->all, before, s->level);

@@ -98,14 +98,18 @@ void session_detach(struct session *s, bool goodbye);
 struct session_single {
 	/* The response, or why there is none.  Once. */
 	void (*answer)(void *owner, struct slice json);
+	/* Progress of the request, or a log message of who works on it; before
+	 * the answer.  NULL: not wanted. */
+	void (*notify)(void *owner, struct slice json);
 };
 
 /* Run one request as a session of its own, gone when .answer returns, which is
  * called from the loop and never from inside this.  source may be NULL; else
- * the tool's name in json is that source's own.  NULL with *e set when json is
- * no request, or there are too many. */
+ * the tool's name in json is that source's own.  level is the least severe of
+ * the log messages that .notify gets.  NULL with *e set when json is no
+ * request, or there are too many. */
 struct session *session_single(struct sessions *all, struct slice json,
-			       const char *source,
+			       const char *source, enum mcp_level level,
 			       const struct session_single *events, void *owner,
 			       struct err *e);
 

@@ -7,7 +7,7 @@
 #include "server/mcp/sessions.h"
 
 struct session *session_single(struct sessions *all, struct slice json,
-			       const char *source,
+			       const char *source, enum mcp_level level,
 			       const struct session_single *events, void *owner,
 			       struct err *e)
 {
@@ -31,6 +31,8 @@ struct session *session_single(struct sessions *all, struct slice json,
 	struct session *s = session_new(all, SESSION_SINGLE);
 	s->single = events;
 	s->single_owner = owner;
+	if (events->notify)
+		session_set_log_level(s, (int)level);
 	session_remember(s, &m, 1, NULL);
 	router_request(all->router, s, &m, source);
 	return s;

@@ -267,7 +267,7 @@ static void single(struct play *p)
 		   one->tag, how & 128 ? "one__t" : "t", how / 4 % 4, one->tag);
 	one->s = session_single(p->all, buf_slice(&text),
 				how & 128 ? NULL : sources[how / 16 % 3],
-				&single_events, one, NULL);
+				MCP_LEVEL_INFO, &single_events, one, NULL);
 	assert(one->s);
 	buf_finish(&text);
 }

@@ -124,7 +124,7 @@ static void a_source_that_is_starting_is_not_said_to_lack_a_tool(void **state)
 		h->sessions,
 		slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 			 "\"tools/call\",\"params\":{\"name\":\"echo\"}}"),
-		"silent", &single, &got, &e));
+		"silent", MCP_LEVEL_INFO, &single, &got, &e));
 	while (got.len == 0)
 		hub_turn(h);
 	assert_non_null(strstr(got.data, "\"reason\":\"source_down\""));

@@ -1,4 +1,4 @@
-/* mcp_stream, mcp_service: a client's envelopes against a session of the test's
+/* mcp_stream: a client's envelopes against a session of the test's
  * own, whose functions stand here instead of those of server/mcp. */
 #include "server/face/mcp_stream.h"
 
@@ -17,7 +17,6 @@
 #include "server/mcp/session.h"
 
 #define SESSION "/executor.mcp.v1.McpService/Session"
-#define CALL	"/executor.mcp.v1.McpService/Call"
 
 enum { HELLO_MS = 20, LARGE_BYTES = 3 * 1024 * 1024 };
 
@@ -29,13 +28,10 @@ static unsigned char session_id[] = "the-session's-id";
 struct session {
 	const struct session_stream *functions;
 	void *stream;
-	const struct session_single *single;
-	void *single_owner;
 	struct buf accepted; /* "sequence:json " */
 	enum reason refuse;
-	bool answer_at_once;
 	bool end_when_accepting;
-	unsigned opened, attached, detached, left, abandoned;
+	unsigned opened, attached, detached, left;
 	uint64_t acked;
 };
 
@@ -120,29 +116,25 @@ void session_detach(struct session *s, bool goodbye)
 	s->left += goodbye;
 }
 
+/* Calls without a session are the business of tests/unit/mcp_service.c. */
 struct session *session_single(struct sessions *all, struct slice json,
-			       const char *source,
+			       const char *source, enum mcp_level level,
 			       const struct session_single *events, void *owner,
 			       struct err *e)
 {
 	(void)all;
-	if (session.refuse != ERR_NONE) {
-		err_set(e, session.refuse, "not now");
-		return NULL;
-	}
-	buf_printf(&session.accepted, "%s:%.*s ", source ? source : "-",
-		   (int)json.len, json.ptr);
-	session.opened++;
-	session.single = events;
-	session.single_owner = owner;
-	if (session.answer_at_once)
-		events->answer(owner, slice_of("{\"at\":\"once\"}"));
-	return &session;
+	(void)json;
+	(void)source;
+	(void)level;
+	(void)events;
+	(void)owner;
+	err_set(e, ERR_INTERNAL, "no test calls this");
+	return NULL;
 }
 
 void session_abandon(struct session *s)
 {
-	s->abandoned++;
+	(void)s;
 }
 
 /* --- the world -------------------------------------------------------------
@@ -639,74 +631,6 @@ static void another_stream_took_over(void **state)
 	assert_int_equal(session.detached, 0);
 }
 
-/* --- one call without a session ----------------------------------------------
- */
-
-static void ask(struct world *w, const char *json, const char *source)
-{
-	Executor__Mcp__V1__CallRequest request;
-	struct buf bytes = {0};
-
-	executor__mcp__v1__call_request__init(&request);
-	request.json = protobuf_bytes(slice_of(json));
-	request.source = (char *)(uintptr_t)source;
-	protobuf_pack(&bytes, &request.base);
-	rpc_begin(&w->client, &w->rpc, CALL);
-	rpc_message(&w->rpc, bytes.data, bytes.len);
-	h2_end(w->rpc.stream);
-	buf_finish(&bytes);
-}
-
-static bool answered(struct world *w, const char *json)
-{
-	return w->rpc.body.len > 0 &&
-	       memmem(w->rpc.body.data, w->rpc.body.len, json, strlen(json));
-}
-
-static void a_call_may_be_answered_at_once(void **state)
-{
-	struct world *w = *state;
-
-	session.answer_at_once = true;
-	ask(w, "{\"a\":1}", "");
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
-	assert_true(answered(w, "{\"at\":\"once\"}"));
-	assert_true(slice_is(buf_slice(&session.accepted), "-:{\"a\":1} "));
-	assert_int_equal(session.abandoned, 0);
-}
-
-static void a_call_may_be_answered_later(void **state)
-{
-	struct world *w = *state;
-
-	ask(w, "{}", "files");
-	wait_for(w, &session.opened, 1);
-	session.single->answer(session.single_owner, slice_of("{\"late\":1}"));
-	rpc_ended(&w->client, &w->rpc, GRPC_OK);
-	assert_true(answered(w, "{\"late\":1}"));
-	assert_true(slice_is(buf_slice(&session.accepted), "files:{} "));
-	assert_int_equal(session.abandoned, 0);
-}
-
-static void a_call_may_be_refused(void **state)
-{
-	struct world *w = *state;
-
-	session.refuse = ERR_INVALID_REQUEST;
-	ask(w, "[]", "");
-	rpc_ended(&w->client, &w->rpc, GRPC_INVALID_ARGUMENT);
-}
-
-static void a_call_that_is_cancelled_is_abandoned(void **state)
-{
-	struct world *w = *state;
-
-	ask(w, "{}", "");
-	wait_for(w, &session.opened, 1);
-	h2_reset(w->rpc.stream, H2_CANCEL);
-	wait_for(w, &session.abandoned, 1);
-}
-
 #define world_test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -733,10 +657,6 @@ int main(void)
 		world_test(a_goodbye_carries_what_was_not_taken_over),
 		world_test(a_client_may_leave_while_it_is_let_out),
 		world_test(another_stream_took_over),
-		world_test(a_call_may_be_answered_at_once),
-		world_test(a_call_may_be_answered_later),
-		world_test(a_call_may_be_refused),
-		world_test(a_call_that_is_cancelled_is_abandoned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

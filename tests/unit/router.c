@@ -377,7 +377,7 @@ static void a_single_call_names_the_tool_as_its_source_does(void **state)
 			slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 				 "\"tools/call\",\"params\":{\"name\":\"add\","
 				 "\"arguments\":{\"a\":2,\"b\":40}}}"),
-			"fake", &single, &got, &e));
+			"fake", MCP_LEVEL_INFO, &single, &got, &e));
 		while (got.len == 0)
 			hub_turn(h);
 		assert_non_null(strstr(got.data, "\"text\":\"42\""));
@@ -387,7 +387,7 @@ static void a_single_call_names_the_tool_as_its_source_does(void **state)
 		h->sessions,
 		slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 			 "\"tools/call\",\"params\":{\"name\":\"no\"}}"),
-		"fake", &single, &got, &e));
+		"fake", MCP_LEVEL_INFO, &single, &got, &e));
 	while (got.len == 0)
 		hub_turn(h);
 	assert_non_null(

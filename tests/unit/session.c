@@ -290,7 +290,7 @@ static void a_single_request_is_answered_from_the_loop(void **state)
 	struct session *s = session_single(
 		room.all,
 		slice_of("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"m\"}"),
-		NULL, &single, &caller, &e);
+		NULL, MCP_LEVEL_INFO, &single, &caller, &e);
 	assert_non_null(s);
 	assert_int_equal(caller.answers, 0);
 	assert_int_equal(sessions_count(room.all), 0);
@@ -315,11 +315,11 @@ static void an_abandoned_request_is_cancelled(void **state)
 	enter(&room, &limits);
 	for (int late = 0; late < 2; late++) {
 		router.answer_at_once = late;
-		struct session *s =
-			session_single(room.all,
-				       slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,"
-						"\"method\":\"m\"}"),
-				       NULL, &single, &caller, &e);
+		struct session *s = session_single(
+			room.all,
+			slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,"
+				 "\"method\":\"m\"}"),
+			NULL, MCP_LEVEL_INFO, &single, &caller, &e);
 		assert_non_null(s);
 		session_deliver(s, slice_of("1"), true); /* to nobody */
 		session_abandon(s);
@@ -342,24 +342,25 @@ static void what_is_no_single_request_is_refused(void **state)
 	limits.message_bytes = 50;
 	limits.sessions = 1;
 	enter(&room, &limits);
-	assert_null(session_single(room.all, slice_of("{"), NULL, &single,
-				   &caller, &e));
+	assert_null(session_single(room.all, slice_of("{"), NULL,
+				   MCP_LEVEL_INFO, &single, &caller, &e));
 	assert_int_equal(e.reason, ERR_PARSE);
 	assert_null(session_single(
 		room.all, slice_of("{\"jsonrpc\":\"2.0\",\"method\":\"m\"}"),
-		NULL, &single, &caller, &e));
+		NULL, MCP_LEVEL_INFO, &single, &caller, &e));
 	assert_int_equal(e.reason, ERR_INVALID_REQUEST);
 	assert_null(session_single(room.all,
 				   slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,"
 					    "\"method\":\"m\",\"params\":{  "
 					    "       }}"),
-				   NULL, &single, &caller, &e));
+				   NULL, MCP_LEVEL_INFO, &single, &caller, &e));
 	assert_int_equal(e.reason, ERR_TOO_LARGE);
 	struct slice good =
 		slice_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\"}");
-	assert_non_null(
-		session_single(room.all, good, NULL, &single, &caller, &e));
-	assert_null(session_single(room.all, good, NULL, &single, &caller, &e));
+	assert_non_null(session_single(room.all, good, NULL, MCP_LEVEL_INFO,
+				       &single, &caller, &e));
+	assert_null(session_single(room.all, good, NULL, MCP_LEVEL_INFO,
+				   &single, &caller, &e));
 	assert_int_equal(e.reason, ERR_OVERLOADED);
 	assert_int_equal(router.requests, 1);
 	leave(&room);
