@@ -10,6 +10,7 @@
 #include "proto/token.h"
 #include "server/config.h"
 #include "server/face/health_service.h"
+#include "server/face/line_stream.h"
 #include "server/face/listener.h"
 #include "server/face/mcp_service.h"
 #include "server/face/peer.h"
@@ -47,6 +48,7 @@ struct hub {
 	void *loaded_owner;
 	struct services services;
 	struct mcp_service *mcp;
+	struct line_streams *lines;
 	struct admin *admin;
 	struct health *health;
 	struct reflection *reflection;
@@ -143,6 +145,8 @@ static void make_face(struct hub *h, const struct admin_events *events,
 
 	memcpy(options.instance, h->instance, sizeof(options.instance));
 	h->mcp = mcp_service_new(h->loop, &h->services, h->sessions, &options);
+	h->lines = line_streams_new(h->loop, &h->services, h->sessions,
+				    h->config->message_bytes);
 	h->admin = admin_new(&h->services, h->router, h->sessions, h->store,
 			     events, owner);
 	h->health = health_new(&h->services);
@@ -310,6 +314,7 @@ void hub_free(struct hub *h)
 	peers_free(h->peers);
 	reflection_free(h->reflection);
 	health_free(h->health);
+	line_streams_free(h->lines);
 	mcp_service_free(h->mcp);
 	/* Before the admin service, to which they may still answer. */
 	router_free(h->router);

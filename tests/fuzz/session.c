@@ -346,7 +346,7 @@ static void step(struct play *p)
 				   NULL, 0);
 	else if (what == 11)
 		session_single(p->all, script_bytes(&p->script, 48), NULL,
-			       &single, NULL, NULL);
+			       MCP_LEVEL_INFO, &single, NULL, NULL);
 	else if (c->s && what < 8)
 		act(p, c, what);
 	else if (c->s && what < 14)
