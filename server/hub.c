@@ -147,8 +147,8 @@ static void make_face(struct hub *h, const struct admin_events *events,
 	h->mcp = mcp_service_new(h->loop, &h->services, h->sessions, &options);
 	h->lines = line_streams_new(h->loop, &h->services, h->sessions,
 				    h->config->message_bytes);
-	h->admin = admin_new(&h->services, h->router, h->sessions, h->store,
-			     events, owner);
+	h->admin = admin_new(h->loop, &h->services, h->router, h->sessions,
+			     h->store, events, owner);
 	h->health = health_new(&h->services);
 	h->reflection = reflection_new(&h->services);
 	h->peers = peers_new(h->loop, &h->services, &local);
@@ -291,6 +291,7 @@ void hub_leave(struct hub *h)
 	if (h->port)
 		port_drain(h->port);
 	sessions_end(h->sessions);
+	admin_leave(h->admin);
 	health_end(h->health);
 	reflection_end(h->reflection);
 }

@@ -90,6 +90,21 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 	return rpc_call(c->rpc, path, request, reply, e);
 }
 
+bool cli_admin_stream(struct cli *c, bool start, const char *method,
+		      const ProtobufCMessage *request,
+		      const ProtobufCMessageDescriptor *reply,
+		      bool (*message)(void *owner, const void *reply),
+		      void *owner, struct err *e)
+{
+	char path[128];
+
+	if (!cli_attach(c, start, e))
+		return false;
+	snprintf(path, sizeof(path), "/executor.admin.v1.AdminService/%s",
+		 method);
+	return rpc_stream(c->rpc, path, request, reply, message, owner, e);
+}
+
 const admin_status_t *cli_get_status(struct cli *c, bool start, struct err *e)
 {
 	Executor__Admin__V1__GetStatusRequest request =

@@ -99,6 +99,13 @@ void *cli_admin(struct cli *c, bool start, const char *method,
 		const ProtobufCMessage *request,
 		const ProtobufCMessageDescriptor *reply, struct err *e);
 
+/* The same for a method that streams, as rpc_stream(). */
+bool cli_admin_stream(struct cli *c, bool start, const char *method,
+		      const ProtobufCMessage *request,
+		      const ProtobufCMessageDescriptor *reply,
+		      bool (*message)(void *owner, const void *reply),
+		      void *owner, struct err *e);
+
 /* Attach and ask for the status. */
 const admin_status_t *cli_get_status(struct cli *c, bool start, struct err *e);
 

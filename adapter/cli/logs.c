@@ -1,20 +1,18 @@
 /*
  * executor logs: the daemon's log, or that of a source.
  *
- * Read from the file: the log matters most when no daemon answers any more.
+ * Asked of the daemon, or read from the file when none answers.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adapter/cli/cli.h"
-#include "election/manifest.h"
 #include "proto/buf.h"
+#include "proto/tail.h"
 
 enum {
 	OPTION_FOLLOW = CLI_OWN_OPTION,
@@ -22,7 +20,7 @@ enum {
 	OPTION_SOURCE,
 };
 
-enum { LINES_DEFAULT = 50, STEP_BYTES = 65536, FOLLOW_MS = 250 };
+enum { LINES_DEFAULT = 50, BLOCK_BYTES = 65536, FOLLOW_MS = 250 };
 
 struct logs {
 	bool follow;
@@ -56,121 +54,104 @@ static bool option(void *own, int value, const char *argument, struct err *e)
 	}
 }
 
-/* Where the last n lines start. */
-static off_t find_tail(int fd, off_t size, unsigned long n)
+static bool print(const void *data, size_t len)
 {
-	char block[STEP_BYTES];
-	off_t at = size;
-
-	while (at > 0) {
-		size_t len = at < STEP_BYTES ? (size_t)at : STEP_BYTES;
-		ssize_t got = pread(fd, block, len, at - (off_t)len);
-
-		if (got != (ssize_t)len)
-			return 0;
-		for (size_t i = len; i > 0; i--) {
-			off_t here = at - (off_t)len + (off_t)i;
-
-			/* The newline that ends the file starts no line. */
-			if (block[i - 1] != '\n' || here == size)
-				continue;
-			if (n-- <= 1)
-				return here;
-		}
-		at -= (off_t)len;
-	}
-	return 0;
+	return fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0;
 }
 
-/* Print from *at to the end. */
-static bool print_rest(int fd, off_t *at)
+/* --- with a daemon: it knows where its logs are --- */
+
+static bool on_piece(void *owner, const void *reply)
 {
-	char block[STEP_BYTES];
+	const Executor__Admin__V1__WatchLogResponse *r = reply;
 
-	for (;;) {
-		ssize_t got = pread(fd, block, sizeof(block), *at);
-
-		if (got <= 0)
-			break;
-		if (fwrite(block, 1, (size_t)got, stdout) != (size_t)got)
-			return false;
-		*at += got;
-	}
-	return fflush(stdout) == 0;
+	(void)owner;
+	return print(r->data.data, r->data.len);
 }
 
-/* Go on as the file grows, and with its successor when it is rotated.  A log
- * has no reader's event that every system offers: this looks four times a
- * second, as tail does, until standard output closes. */
-static void follow(const char *path, int fd, off_t at)
+static bool ask(struct cli *c, const struct logs *l, struct err *e)
+{
+	Executor__Admin__V1__WatchLogRequest request =
+		EXECUTOR__ADMIN__V1__WATCH_LOG_REQUEST__INIT;
+
+	if (l->source)
+		request.source = (char *)(uintptr_t)l->source;
+	request.lines = l->lines < UINT32_MAX ? (uint32_t)l->lines : UINT32_MAX;
+	request.follow = l->follow;
+	return cli_admin_stream(
+		c, false, "WatchLog", &request.base,
+		&executor__admin__v1__watch_log_response__descriptor, on_piece,
+		NULL, e);
+}
+
+/* --- without: a log matters most when no daemon answers any more --- */
+
+/* Go on as the file grows, also by a daemon that starts meanwhile.  This looks
+ * four times a second, as tail does, until standard output closes. */
+static void follow(struct tail *t)
 {
 	struct pollfd out = {.fd = STDOUT_FILENO};
+	char block[BLOCK_BYTES];
 
-	while (print_rest(fd, &at)) {
-		struct stat now;
-		struct stat held;
+	while (poll(&out, 1, FOLLOW_MS) == 0) {
+		size_t len;
 
-		if (poll(&out, 1, FOLLOW_MS) > 0)
-			break; /* nobody reads any more */
-		if (stat(path, &now) != 0 || fstat(fd, &held) != 0 ||
-		    (now.st_ino == held.st_ino && now.st_dev == held.st_dev))
-			continue;
-		int next = open(path, O_RDONLY | O_CLOEXEC);
-		if (next < 0)
-			continue;
-		print_rest(fd, &at);
-		close(fd);
-		fd = next;
-		at = 0;
+		while ((len = tail_read(t, block, sizeof(block))) > 0)
+			if (!print(block, len))
+				return;
 	}
-	close(fd);
 }
 
-/* Is anybody there, as far as the manifest tells and a connect proves? */
-static bool daemon_runs(struct cli *c)
+static bool read_file(struct cli *c, const struct logs *l, struct err *e)
 {
-	struct err e;
+	struct buf path = {0};
+	char block[BLOCK_BYTES];
+	struct tail t;
+	size_t len;
 
-	return cli_attach(c, false, &e);
+	if (!cli_data_dir(c, false, e))
+		return false;
+	buf_printf(&path, "%s/logs/%s%s.log", c->data_dir,
+		   l->source ? "source-" : "executord",
+		   l->source ? l->source : "");
+	buf_append(&path, "", 1);
+	bool ok = tail_open(&t, path.data, l->lines, e);
+	buf_finish(&path);
+	if (!ok)
+		return false;
+	while ((len = tail_read(&t, block, sizeof(block))) > 0 &&
+	       print(block, len))
+		;
+	if (l->follow)
+		follow(&t);
+	tail_finish(&t);
+	return true;
 }
+
+/* --- the command --- */
 
 static int run(struct cli *c, void *own, int argc, char **argv)
 {
 	struct logs *l = own;
-	struct buf path = {0};
-	struct stat st;
+	struct err why;
 	struct err e;
 
 	(void)argc;
 	(void)argv;
+	if (!l->lines_given)
+		l->lines = LINES_DEFAULT;
 	if (!cli_data_dir(c, false, &e))
 		return cli_fail(&e);
-	bool runs = daemon_runs(c);
-	if (l->source)
-		buf_printf(&path, "%s/logs/source-%s.log", c->data_dir,
-			   l->source);
-	else
-		buf_printf(&path, "%s/logs/executord.log", c->data_dir);
-	buf_append(&path, "", 1);
-	int fd = open(path.data, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		err_sys(&e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
-			"there is no log at %s", path.data);
-		buf_finish(&path);
-		return cli_fail(&e);
+	if (cli_attach(c, false, &why)) {
+		if (ask(c, l, &e))
+			return CLI_OK;
+		/* It is stopped; what its successor says is followed, too. */
+		if (!l->follow || e.reason != ERR_LOST)
+			return cli_fail(&e);
+		l->lines = 0;
 	}
-	off_t at = find_tail(fd, st.st_size,
-			     l->lines_given ? l->lines : LINES_DEFAULT);
-	if (l->lines_given && l->lines == 0)
-		at = st.st_size;
-	print_rest(fd, &at);
-	if (l->follow)
-		follow(path.data, fd, at);
-	else
-		close(fd);
-	buf_finish(&path);
-	if (runs)
-		return CLI_OK;
+	if (!read_file(c, l, &e))
+		return cli_fail(&e);
 	if (!c->quiet)
 		fputs("executor: note: no daemon is running\n", stderr);
 	return CLI_NOT_RUNNING;

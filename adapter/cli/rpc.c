@@ -3,6 +3,7 @@
 #include <ev.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,14 +16,23 @@
 #include "proto/h2.h"
 #include "proto/mem.h"
 
+/* Who gets the replies of a stream. */
+struct listener {
+	const ProtobufCMessageDescriptor *type;
+	bool (*message)(void *owner, const void *reply);
+	void *owner;
+};
+
 /* The one call that is being waited for. */
 struct call {
-	struct h2_stream *stream; /* NULL once it is closed */
+	const struct listener *listener; /* NULL: one reply, kept */
+	struct h2_stream *stream;	 /* NULL once it is closed */
 	struct grpc_reader reader;
 	struct buf message;
 	bool got_message;
 	bool got_status;
 	bool over;
+	bool enough;	/* its listener has heard it */
 	struct err why; /* ERR_NONE when the status was OK */
 };
 
@@ -104,10 +114,25 @@ static void on_headers(void *owner, const struct h2_headers *h)
 	read_status(&r->call, h);
 }
 
+static bool hear(struct rpc *r, struct slice message)
+{
+	const struct listener *l = r->call.listener;
+
+	arena_reset(&r->arena);
+	const void *reply =
+		protobuf_unpack(&r->arena, l->type, message, &r->call.why);
+	if (!reply)
+		return false;
+	r->call.enough = !l->message(l->owner, reply);
+	return !r->call.enough;
+}
+
 static bool on_message(void *owner, struct slice message)
 {
 	struct rpc *r = owner;
 
+	if (r->call.listener)
+		return hear(r, message);
 	if (r->call.got_message)
 		return err_set(&r->call.why, ERR_PROTOCOL,
 			       "the daemon answered twice");
@@ -160,9 +185,10 @@ static struct h2_header header(const char *name, const char *value)
 	return (struct h2_header){slice_of(name), slice_of(value)};
 }
 
-/* Start the call; its end breaks the loop. */
+/* Start the call; its end breaks the loop.  A stream may go on for ever. */
 static bool begin(struct rpc *r, const char *path,
-		  const ProtobufCMessage *request, struct err *e)
+		  const ProtobufCMessage *request,
+		  const struct listener *listener, struct err *e)
 {
 	static const struct h2_stream_events events = {
 		.headers = on_headers,
@@ -179,20 +205,20 @@ static bool begin(struct rpc *r, const char *path,
 		header(":scheme", "http"),
 		header(":path", path),
 		header(":authority", "localhost"),
-		{slice_of("grpc-timeout"), buf_slice(&timeout)},
 		header("te", "trailers"),
 		header("content-type", "application/grpc"),
 		header("user-agent", "grpc-c-executor/" EXECUTOR_VERSION),
+		{slice_of("grpc-timeout"), buf_slice(&timeout)}, /* last */
 	};
+	const size_t count = sizeof(headers) / sizeof(headers[0]);
 	buf_finish(&r->call.message);
 	grpc_reader_finish(&r->call.reader);
-	r->call = (struct call){0};
+	r->call = (struct call){.listener = listener};
 	/* A response holds a whole message and little else. */
 	grpc_reader_init(&r->call.reader,
 			 ENVELOPE_MESSAGE_BYTES + ENVELOPE_LIMIT_BYTES);
-	r->call.stream =
-		h2_request(r->h2, headers, sizeof(headers) / sizeof(headers[0]),
-			   &events, r, e);
+	r->call.stream = h2_request(
+		r->h2, headers, listener ? count - 1 : count, &events, r, e);
 	buf_finish(&timeout);
 	if (!r->call.stream)
 		return false;
@@ -232,7 +258,7 @@ static void on_connected(void *owner, struct h2 *h2,
 	r->h2 = h2;
 	r->manifest = *manifest;
 	begin(r, "/executor.admin.v1.AdminService/GetStatus", &request.base,
-	      &r->trouble);
+	      NULL, &r->trouble);
 }
 
 static void on_lost(void *owner, const struct err *why)
@@ -263,6 +289,15 @@ static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	r->timed_out = true;
 	ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_reader_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct rpc *r = w->data;
+
+	(void)loop;
+	(void)revents;
+	r->call.enough = true;
 }
 
 /* Run the loop until a call is over, the connection is lost, or time is. */
@@ -342,7 +377,7 @@ void *rpc_call(struct rpc *r, const char *path, const ProtobufCMessage *request,
 		err_set(e, ERR_LOST, "the connection to the daemon ended");
 		return NULL;
 	}
-	if (!begin(r, path, request, e))
+	if (!begin(r, path, request, NULL, e))
 		return NULL;
 	while (!r->call.over && r->h2 && !r->timed_out)
 		run_loop(r);
@@ -357,6 +392,45 @@ void *rpc_call(struct rpc *r, const char *path, const ProtobufCMessage *request,
 	if (r->call.stream)
 		h2_reset(r->call.stream, H2_CANCEL);
 	return NULL;
+}
+
+/* A pipe whose reader has gone is an error to epoll, which libev brings as
+ * whatever was asked for.  Nothing else is watched: of a file it would be
+ * always. */
+static void watch_reader(struct rpc *r, ev_io *w)
+{
+	struct stat st;
+
+	ev_io_init(w, on_reader_gone, STDOUT_FILENO, EV_READ);
+	w->data = r;
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode))
+		ev_io_start(r->loop, w);
+}
+
+bool rpc_stream(struct rpc *r, const char *path,
+		const ProtobufCMessage *request,
+		const ProtobufCMessageDescriptor *reply_type,
+		bool (*message)(void *owner, const void *reply), void *owner,
+		struct err *e)
+{
+	const struct listener listener = {reply_type, message, owner};
+	ev_io reader;
+
+	if (!r->h2)
+		return err_set(e, ERR_LOST,
+			       "the connection to the daemon ended");
+	if (!begin(r, path, request, &listener, e))
+		return false;
+	watch_reader(r, &reader);
+	while (!r->call.over && !r->call.enough && r->h2)
+		ev_run(r->loop, EVRUN_ONCE);
+	ev_io_stop(r->loop, &reader);
+	if (r->call.stream)
+		h2_reset(r->call.stream, H2_CANCEL);
+	if (r->call.enough || (r->call.over && r->call.why.reason == ERR_NONE))
+		return true;
+	*e = r->call.over ? r->call.why : r->trouble;
+	return false;
 }
 
 int64_t rpc_pid(const struct rpc *r)

@@ -1,5 +1,5 @@
 /*
- * rpc: unary gRPC calls to the daemon, for a program that waits for each.
+ * rpc: gRPC calls to the daemon, for a program that waits for each.
  *
  * Attaches through the same election as any adapter, then calls one method at
  * a time, running the loop until its answer.  Owned by the command.
@@ -31,6 +31,16 @@ struct rpc *rpc_open(const struct rpc_options *options, struct err *e);
  * its code. */
 void *rpc_call(struct rpc *r, const char *path, const ProtobufCMessage *request,
 	       const ProtobufCMessageDescriptor *reply_type, struct err *e);
+
+/* Call the server-streaming method at path, for as long as it goes on: message
+ * gets each reply (borrowed until it returns), and ends the call by returning
+ * false.  So does the end of the reader of stdout, when that is a pipe.  True
+ * then, and when the daemon ended it with OK. */
+bool rpc_stream(struct rpc *r, const char *path,
+		const ProtobufCMessage *request,
+		const ProtobufCMessageDescriptor *reply_type,
+		bool (*message)(void *owner, const void *reply), void *owner,
+		struct err *e);
 
 /* The daemon that answers, for people: its pid. */
 int64_t rpc_pid(const struct rpc *r);

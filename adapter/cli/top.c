@@ -3,21 +3,17 @@
  */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "adapter/cli/cli.h"
 #include "proto/buf.h"
-#include "proto/mem.h"
 
 typedef Executor__Admin__V1__Call admin_call_t;
 typedef Executor__Admin__V1__SessionStatus admin_session_t;
 
 enum { OPTION_ONCE = CLI_OWN_OPTION };
-
-enum { REFRESH_MS = 1000 };
 
 struct top {
 	bool once;
@@ -49,17 +45,6 @@ static void age_text(char to[16], uint64_t ms)
 			 (unsigned)ms / 100 % 10);
 	else
 		cli_duration(to, ms / 1000);
-}
-
-static const Executor__Admin__V1__ListCallsResponse *get_calls(struct cli *c,
-							       struct err *e)
-{
-	Executor__Admin__V1__ListCallsRequest request =
-		EXECUTOR__ADMIN__V1__LIST_CALLS_REQUEST__INIT;
-
-	return cli_admin(c, false, "ListCalls", &request.base,
-			 &executor__admin__v1__list_calls_response__descriptor,
-			 e);
 }
 
 /* --- tables --------------------------------------------------------------- */
@@ -135,7 +120,7 @@ static void print_sources(const admin_status_t *s)
 	table_print(t);
 }
 
-static void print_calls(const Executor__Admin__V1__ListCallsResponse *reply)
+static void print_calls(const Executor__Admin__V1__WatchStatusResponse *reply)
 {
 	struct table *t = table_new(5);
 
@@ -158,21 +143,12 @@ static void print_calls(const Executor__Admin__V1__ListCallsResponse *reply)
 	table_print(t);
 }
 
-/* Each reply lives until the next call: it is printed first. */
-static bool print_screen(struct cli *c, struct err *e)
+static void print_screen(const Executor__Admin__V1__WatchStatusResponse *r)
 {
-	const admin_status_t *s = cli_get_status(c, false, e);
-
-	if (!s)
-		return false;
-	print_head(s);
-	print_sessions(s);
-	print_sources(s);
-	const Executor__Admin__V1__ListCallsResponse *calls = get_calls(c, e);
-	if (!calls)
-		return false;
-	print_calls(calls);
-	return true;
+	print_head(r->status);
+	print_sessions(r->status);
+	print_sources(r->status);
+	print_calls(r);
 }
 
 /* --- JSON ----------------------------------------------------------------- */
@@ -211,7 +187,7 @@ static void add_sessions(struct cJSON *o, const admin_status_t *s)
 }
 
 static void add_calls(struct cJSON *o,
-		      const Executor__Admin__V1__ListCallsResponse *reply)
+		      const Executor__Admin__V1__WatchStatusResponse *reply)
 {
 	struct cJSON *list = cJSON_AddArrayToObject(o, "calls");
 
@@ -229,59 +205,63 @@ static void add_calls(struct cJSON *o,
 	}
 }
 
-static bool print_json(struct cli *c, struct err *e)
+static void print_json(const Executor__Admin__V1__WatchStatusResponse *r)
 {
-	const admin_status_t *s = cli_get_status(c, false, e);
-
-	if (!s)
-		return false;
 	struct cJSON *o = cJSON_CreateObject();
-	add_sessions(o, s);
+
+	add_sessions(o, r->status);
 	struct cJSON *sources = cJSON_AddArrayToObject(o, "sources");
-	for (size_t i = 0; i < s->n_sources; i++)
-		cJSON_AddItemToArray(sources, cli_source_json(s->sources[i]));
-	const Executor__Admin__V1__ListCallsResponse *calls = get_calls(c, e);
-	if (!calls) {
-		cJSON_Delete(o);
-		return false;
-	}
-	add_calls(o, calls);
+	for (size_t i = 0; i < r->status->n_sources; i++)
+		cJSON_AddItemToArray(sources,
+				     cli_source_json(r->status->sources[i]));
+	add_calls(o, r);
 	cli_print_json(o);
-	return true;
 }
 
 /* --- the command ---------------------------------------------------------- */
 
-/* Until the terminal is gone or someone interrupts. */
-static bool watch(struct cli *c, struct err *e)
-{
-	struct pollfd out = {.fd = STDOUT_FILENO};
+/* How it is shown. */
+struct show {
+	bool json;
+	bool again; /* over the last one, until somebody interrupts */
+};
 
-	for (;;) {
-		/* ECMA-48: cursor home, and erase from there on. */
+static bool on_status(void *owner, const void *reply)
+{
+	const Executor__Admin__V1__WatchStatusResponse *r = reply;
+	const struct show *show = owner;
+
+	if (!r->status)
+		return false;
+	/* ECMA-48: cursor home, and erase from there on. */
+	if (show->again)
 		fputs("\033[H\033[J", stdout);
-		if (!print_screen(c, e))
-			return false;
-		if (fflush(stdout) != 0 || poll(&out, 1, REFRESH_MS) > 0)
-			return true;
-	}
+	if (show->json)
+		print_json(r);
+	else
+		print_screen(r);
+	return fflush(stdout) == 0 && show->again;
 }
 
 static int run(struct cli *c, void *own, int argc, char **argv)
 {
+	Executor__Admin__V1__WatchStatusRequest request =
+		EXECUTOR__ADMIN__V1__WATCH_STATUS_REQUEST__INIT;
 	const struct top *t = own;
+	struct show show = {
+		.json = c->json,
+		.again = !c->json && !t->once && isatty(STDOUT_FILENO),
+	};
 	struct err e;
-	bool ok;
 
 	(void)argc;
 	(void)argv;
-	if (c->json)
-		ok = print_json(c, &e);
-	else if (t->once || !isatty(STDOUT_FILENO))
-		ok = print_screen(c, &e);
-	else
-		ok = watch(c, &e);
-	return ok ? CLI_OK : cli_fail(&e);
+	if (cli_admin_stream(
+		    c, false, "WatchStatus", &request.base,
+		    &executor__admin__v1__watch_status_response__descriptor,
+		    on_status, &show, &e))
+		return CLI_OK;
+	return cli_fail(&e);
 }
 
 static const struct cli_option options[] = {

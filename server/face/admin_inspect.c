@@ -199,64 +199,17 @@ struct fate *admin_check_sources(void *service, struct call *c,
 
 /* --- calls ---------------------------------------------------------------- */
 
-/* The calls as they are collected. */
-struct roll {
-	struct admin *admin;
-	struct view *view;
-	Executor__Admin__V1__Call **list; /* NULL while they are counted */
-	size_t count;
-};
-
-static void add_call(void *owner, const struct router_call *call)
-{
-	static const unsigned char nobody[ENVELOPE_ID_BYTES];
-	struct roll *roll = owner;
-	struct view *v = roll->view;
-	struct session *s = sessions_find(roll->admin->sessions, call->session);
-
-	if (!roll->list) {
-		roll->count++;
-		return;
-	}
-	Executor__Admin__V1__Call *to = view_take(v, sizeof(*to));
-	executor__admin__v1__call__init(to);
-	if (s) {
-		struct session_info info;
-
-		session_describe(s, &info);
-		if (memcmp(info.id, nobody, sizeof(nobody)) != 0)
-			to->session = protobuf_bytes((struct slice){
-				(const char *)info.id, ENVELOPE_ID_BYTES});
-		to->client_name =
-			view_text(v, info.client_name ? info.client_name : "");
-	}
-	struct buf method = {0};
-	json_unquote(&method, call->method);
-	to->method = view_text(v, view_bytes(v, buf_slice(&method)));
-	buf_finish(&method);
-	to->source = view_text(v, call->source);
-	to->name = view_text(v, view_bytes(v, call->name));
-	to->age_ms = view_ms_since(call->started_ms);
-	roll->list[roll->count++] = to;
-}
-
 struct fate *admin_list_calls(void *service, struct call *c,
 			      struct slice request)
 {
 	struct admin *a = service;
 	Executor__Admin__V1__ListCallsResponse r;
 	struct view v;
-	struct roll roll = {.admin = a, .view = &v};
 
 	executor__admin__v1__list_calls_response__init(&r);
 	(void)request; /* it has no fields */
 	view_init(&v);
-	router_calls(a->router, add_call, &roll);
-	roll.list = view_take(&v, (roll.count + 1) * sizeof(*roll.list));
-	roll.count = 0;
-	router_calls(a->router, add_call, &roll);
-	r.calls = roll.list;
-	r.n_calls = roll.count;
+	r.calls = view_calls(&v, a->router, a->sessions, &r.n_calls);
 	struct fate *fate = call_reply(c, &r.base);
 	view_finish(&v);
 	return fate;

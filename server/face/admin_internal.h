@@ -5,18 +5,22 @@
  *   admin_inspect.c   what a person looks for: calls, checks, searches
  *   admin_audit.c     what was asked of sources
  *   admin_wait.c      answers that take time
+ *   admin_watch.c     answers that go on
  */
 #ifndef SERVER_FACE_ADMIN_INTERNAL_H
 #define SERVER_FACE_ADMIN_INTERNAL_H
 
 #include <stdbool.h>
 
+#include "executor/admin/v1/admin.pb-c.h"
 #include "proto/list.h"
 #include "proto/protobuf.h"
 #include "proto/slice.h"
 
 struct admin;
 struct admin_events;
+struct ev_loop;
+struct view;
 struct call;
 struct err;
 struct fate;
@@ -26,13 +30,15 @@ struct store;
 
 /* Owned by the daemon. */
 struct admin {
+	struct ev_loop *loop;
 	struct router *router;
 	struct sessions *sessions;
 	struct store *store;
 	const struct admin_events *events;
 	void *owner;
 	struct arena arena;
-	struct list waits; /* of struct wait */
+	struct list waits;   /* of struct wait */
+	struct list watches; /* of struct watch */
 };
 
 /* A call whose answer takes time.  Owned by admin, in its list, until what it
@@ -79,6 +85,17 @@ const void *admin_unpack(struct admin *a,
 			 struct slice request, struct err *e);
 
 struct fate *admin_no_source(struct call *c, const char *name);
+
+/* What GetStatus says, as long as the view lives. */
+Executor__Admin__V1__GetStatusResponse *admin_status(struct admin *a,
+						     struct view *v);
+
+/* --- admin_watch.c -------------------------------------------------------- */
+
+struct fate *admin_watch_status(void *service, struct call *c,
+				struct slice request);
+struct fate *admin_watch_log(void *service, struct call *c,
+			     struct slice request);
 
 /* --- admin_inspect.c ------------------------------------------------------ */
 

@@ -49,36 +49,42 @@ static void add_counters(struct admin *a, const struct admin_facts *facts,
 	to->errors = router_errors(a->router);
 }
 
+Executor__Admin__V1__GetStatusResponse *admin_status(struct admin *a,
+						     struct view *v)
+{
+	Executor__Admin__V1__GetStatusResponse *r = view_take(v, sizeof(*r));
+	struct admin_facts facts = {0};
+
+	executor__admin__v1__get_status_response__init(r);
+	r->counters = view_take(v, sizeof(*r->counters));
+	executor__admin__v1__counters__init(r->counters);
+	a->events->facts(a->owner, &facts);
+	add_counters(a, &facts, r->counters);
+	r->pid = getpid();
+	r->epoch = facts.epoch;
+	r->instance = protobuf_bytes((struct slice){
+		(const char *)facts.instance, ENVELOPE_ID_BYTES});
+	r->version = view_text(v, EXECUTOR_VERSION);
+	r->data_dir = protobuf_bytes(slice_of(facts.data_dir));
+	r->unix_socket = protobuf_bytes(slice_of(facts.socket));
+	r->tcp_url = view_text(v, facts.tcp_url);
+	r->uptime_s = facts.uptime_s;
+	r->sessions = view_sessions(v, a->sessions, &r->n_sessions);
+	r->sources = view_sources(v, a->router, &r->n_sources);
+	r->tools = (uint32_t)catalogue_count(router_catalogue(a->router));
+	r->draining = facts.draining;
+	return r;
+}
+
 static struct fate *on_get_status(void *service, struct call *c,
 				  struct slice request)
 {
 	struct admin *a = service;
-	Executor__Admin__V1__GetStatusResponse r;
-	Executor__Admin__V1__Counters counters;
-	struct admin_facts facts = {0};
 	struct view v;
 
-	executor__admin__v1__get_status_response__init(&r);
-	executor__admin__v1__counters__init(&counters);
 	(void)request; /* it has no fields */
 	view_init(&v);
-	a->events->facts(a->owner, &facts);
-	add_counters(a, &facts, &counters);
-	r.pid = getpid();
-	r.epoch = facts.epoch;
-	r.instance = protobuf_bytes((struct slice){(const char *)facts.instance,
-						   ENVELOPE_ID_BYTES});
-	r.version = view_text(&v, EXECUTOR_VERSION);
-	r.data_dir = protobuf_bytes(slice_of(facts.data_dir));
-	r.unix_socket = protobuf_bytes(slice_of(facts.socket));
-	r.tcp_url = view_text(&v, facts.tcp_url);
-	r.uptime_s = facts.uptime_s;
-	r.sessions = view_sessions(&v, a->sessions, &r.n_sessions);
-	r.sources = view_sources(&v, a->router, &r.n_sources);
-	r.tools = (uint32_t)catalogue_count(router_catalogue(a->router));
-	r.counters = &counters;
-	r.draining = facts.draining;
-	struct fate *fate = call_reply(c, &r.base);
+	struct fate *fate = call_reply(c, &admin_status(a, &v)->base);
 	view_finish(&v);
 	return fate;
 }
@@ -380,21 +386,26 @@ static const struct method methods[] = {
 	{.name = "ListAudit", .unary = admin_list_audit},
 	{.name = "CheckSources", .unary = admin_check_sources},
 	{.name = "CheckStore", .unary = admin_check_store},
+	{.name = "WatchStatus", .server_stream = admin_watch_status},
+	{.name = "WatchLog", .server_stream = admin_watch_log},
 	{.name = "RotateToken", .unary = on_rotate_token},
 };
 
-struct admin *admin_new(struct services *services, struct router *router,
-			struct sessions *sessions, struct store *store,
-			const struct admin_events *events, void *owner)
+struct admin *admin_new(struct ev_loop *loop, struct services *services,
+			struct router *router, struct sessions *sessions,
+			struct store *store, const struct admin_events *events,
+			void *owner)
 {
 	struct admin *a = mem_zalloc(sizeof(*a));
 
+	a->loop = loop;
 	a->router = router;
 	a->sessions = sessions;
 	a->store = store;
 	a->events = events;
 	a->owner = owner;
 	list_init(&a->waits);
+	list_init(&a->watches);
 	services_add(services, &(struct service){
 				       .name = "executor.admin.v1.AdminService",
 				       .methods = methods,

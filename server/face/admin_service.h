@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct admin;
+struct ev_loop;
 struct err;
 struct router;
 struct services;
@@ -41,9 +42,13 @@ struct admin_events {
 };
 
 /* Adds itself to the table. */
-struct admin *admin_new(struct services *services, struct router *router,
-			struct sessions *sessions, struct store *store,
-			const struct admin_events *events, void *owner);
+struct admin *admin_new(struct ev_loop *loop, struct services *services,
+			struct router *router, struct sessions *sessions,
+			struct store *store, const struct admin_events *events,
+			void *owner);
+
+/* The daemon leaves: end what would go on for ever. */
+void admin_leave(struct admin *a);
 
 /* Every call has been closed already, and the store answers no more.  a may
  * be NULL. */

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/buf.h"
 #include "proto/clock.h"
 #include "proto/envelope.h"
+#include "proto/json.h"
 #include "proto/mem.h"
 #include "proto/protobuf.h"
 #include "server/mcp/catalogue.h"
@@ -203,6 +205,62 @@ uint64_t view_ms_since(int64_t then_ms)
 	int64_t now_ms = clock_now_ms();
 
 	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) : 0;
+}
+
+/* --- calls ---------------------------------------------------------------- */
+
+/* The calls as they are collected. */
+struct roll {
+	struct sessions *sessions;
+	struct view *view;
+	Executor__Admin__V1__Call **list; /* NULL while they are counted */
+	size_t count;
+};
+
+static void add_call(void *owner, const struct router_call *call)
+{
+	static const unsigned char nobody[ENVELOPE_ID_BYTES];
+	struct roll *roll = owner;
+	struct view *v = roll->view;
+	struct session *s = sessions_find(roll->sessions, call->session);
+
+	if (!roll->list) {
+		roll->count++;
+		return;
+	}
+	Executor__Admin__V1__Call *to = view_take(v, sizeof(*to));
+	executor__admin__v1__call__init(to);
+	if (s) {
+		struct session_info info;
+
+		session_describe(s, &info);
+		if (memcmp(info.id, nobody, sizeof(nobody)) != 0)
+			to->session = protobuf_bytes((struct slice){
+				(const char *)info.id, ENVELOPE_ID_BYTES});
+		to->client_name =
+			view_text(v, info.client_name ? info.client_name : "");
+	}
+	struct buf method = {0};
+	json_unquote(&method, call->method);
+	to->method = view_text(v, view_bytes(v, buf_slice(&method)));
+	buf_finish(&method);
+	to->source = view_text(v, call->source);
+	to->name = view_text(v, view_bytes(v, call->name));
+	to->age_ms = view_ms_since(call->started_ms);
+	roll->list[roll->count++] = to;
+}
+
+Executor__Admin__V1__Call **view_calls(struct view *v, const struct router *r,
+				       struct sessions *all, size_t *count)
+{
+	struct roll roll = {.sessions = all, .view = v};
+
+	router_calls(r, add_call, &roll);
+	roll.list = view_take(v, (roll.count + 1) * sizeof(*roll.list));
+	roll.count = 0;
+	router_calls(r, add_call, &roll);
+	*count = roll.count;
+	return roll.list;
 }
 
 static Executor__Admin__V1__SessionStatus *

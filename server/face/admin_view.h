@@ -51,6 +51,10 @@ Executor__Admin__V1__Tool **view_tools(struct view *v,
 				       const struct catalogue *c,
 				       const char *source, size_t *count);
 
+/* What sources are working on, the oldest first. */
+Executor__Admin__V1__Call **view_calls(struct view *v, const struct router *r,
+				       struct sessions *all, size_t *count);
+
 /* Milliseconds since a time of CLOCK_MONOTONIC. */
 uint64_t view_ms_since(int64_t then_ms);
 

@@ -1,6 +1,8 @@
 // Streams of the services beside Session: CallStream with a stock client, and
 // the session of mcp-grpc-transport, with that package's own transport under an
 // SDK client.
+import { spawn } from 'node:child_process';
+import path from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { GrpcMcpSessionTransport } from 'mcp-grpc-transport';
@@ -8,6 +10,7 @@ import { assert, bounded, same, scenarios, until } from '../support/harness.mjs'
 import { load } from '../support/health.mjs';
 
 const mcp = load('executor/mcp/v1/mcp.proto').executor.mcp.v1;
+const admin = load('executor/admin/v1/admin.proto').executor.admin.v1;
 const lines = load('mcp/transport/v1/mcp.proto').mcp.transport.v1;
 
 async function stub(hub, Service) {
@@ -124,5 +127,78 @@ await scenarios({
 		const answer = seen.find(m => m.result);
 		same(answer.result.content[0].text, 'Echo: A\u0000', 'the answer');
 		service.close();
+	},
+
+	async the_status_is_watched_until_the_daemon_stops(hub) {
+		await hub.addEverything('ev');
+		const client = await stub(hub, admin.AdminService);
+		const stream = client.WatchStatus({ intervalMs: 100 });
+		const seen = [];
+		stream.on('data', s => seen.push(s));
+		const error = new Promise(done => stream.on('error', done));
+		await until('three statuses', () => seen.length >= 3);
+		same(Number(seen[0].status.pid), hub.daemons()[0], 'whose');
+		const adapter = hub.adapter();
+		await adapter.initialize();
+		const tool = (await adapter.tools()).find(t => t.includes('long'));
+		const call = adapter.call(tool, { duration: 1, steps: 2 });
+		const busy = await until('the call is seen', () => seen.find(s => s.calls.length > 0));
+		same([busy.calls[0].source, busy.calls[0].clientName === ''], ['ev', false], 'whose call');
+		await call;
+		await until('and is gone', () => seen.at(-1).calls.length === 0);
+		await adapter.close();
+		await hub.ok('daemon', 'stop');
+		same((await bounded(error, 'the end')).code, grpc.status.UNAVAILABLE, 'status');
+		assert(seen.at(-1).status.draining, 'the last one says that it stops');
+		client.close();
+	},
+
+	async a_watch_must_not_be_too_eager(hub) {
+		const client = await stub(hub, admin.AdminService);
+		const error = await bounded(new Promise(done =>
+			client.WatchStatus({ intervalMs: 5 }).on('data', () => {}).on('error', done)), 'an error');
+		same(error.code, grpc.status.INVALID_ARGUMENT, 'status');
+		client.close();
+	},
+
+	async logs_are_read_and_followed(hub) {
+		await hub.addEverything('ev');
+		const client = await stub(hub, admin.AdminService);
+		const collect = request => {
+			const stream = client.WatchLog(request);
+			const log = { text: '', stream };
+			stream.on('data', piece => { log.text += piece.data; });
+			log.end = new Promise(done => {
+				stream.on('end', () => done(null));
+				stream.on('error', done);
+			});
+			return log;
+		};
+		const once = collect({ lines: 3 });
+		same(await bounded(once.end, 'the end of the log'), null, 'status');
+		same(once.text.split('\n').length, 4, 'three lines');
+		const followed = collect({ lines: 0, follow: true });
+		await hub.ok('source', 'remove', 'ev');
+		await until('what is written later', () => followed.text.includes('ev'));
+		followed.stream.cancel();
+		await bounded(followed.end, 'the cancelled stream');
+		for (const [source, code] of [['../../etc/passwd', 'INVALID_ARGUMENT'], ['nothing', 'NOT_FOUND']])
+			same((await bounded(collect({ source, lines: 1 }).end, source)).code, grpc.status[code], source);
+		client.close();
+	},
+
+	async the_command_line_follows_a_log_across_daemons(hub) {
+		await hub.ok('endpoint');
+		const child = spawn(path.join(hub.bin, 'executor'), ['logs', '--follow', '--lines', '1'],
+			{ env: hub.env, stdio: ['ignore', 'pipe', 'inherit'] });
+		let text = '';
+		child.stdout.on('data', piece => { text += piece; });
+		const ended = new Promise(done => child.on('exit', done));
+		await until('the first line', () => text.includes('\n'));
+		await hub.ok('daemon', 'stop');
+		await hub.ok('endpoint');
+		await until('the next daemon speaks', () => text.includes('epoch=2'));
+		child.stdout.destroy();
+		await bounded(ended, 'it ends with its reader');
 	},
 });

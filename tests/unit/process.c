@@ -375,6 +375,7 @@ static void stderr_goes_to_a_bounded_file_of_ours_alone(void **state)
 	struct stat now, before;
 
 	start_fake(d, &o, "flood", NULL);
+	DEN_UNTIL(d, stat(den_path(d, "log"), &now) == 0 && now.st_size > 0);
 	upstream_stop(o.upstream);
 	DEN_UNTIL(d, o.downs);
 	finish(&o);
