@@ -51,7 +51,8 @@ static void write_free(struct write *w)
 void journaled_drop_all(struct sessions *all)
 {
 	while (!list_empty(&all->writes))
-		write_free(LIST_ITEM(all->writes.next, struct write, link));
+		write_free(
+			LIST_ITEM(list_pop(&all->writes), struct write, link));
 }
 
 /* The session, if it is still there and waits for this. */

@@ -64,6 +64,7 @@ static bool commit(struct store *s, const struct list *ops, struct err *e)
 {
 	bool durable = false;
 
+	assert(!list_empty(ops));
 	for (struct list *l = ops->next; l != ops; l = l->next)
 		durable |= LIST_ITEM(l, struct op, link)->kind->durable;
 	if (!transaction_begin(s, durable, e))
