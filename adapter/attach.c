@@ -328,7 +328,7 @@ struct attach *attach_new(struct ev_loop *loop,
 
 void attach_rest(struct attach *a)
 {
-	assert(a->state == ATTACH_ATTACHED);
+	assert(a->state == ATTACH_ATTACHED || a->state == ATTACH_PROVING);
 	a->resting = true;
 	election_allow_start(a->election, false, clock_now_ms());
 }

@@ -55,9 +55,9 @@ struct attach *attach_new(struct ev_loop *loop,
  * begun: look again at once, if the directory could not be used. */
 void attach_start(struct attach *a);
 
-/* While attached: when this daemon goes, start none before the next
- * attach_start().  It was told to stop, and nobody needs another one now; if
- * one appears all the same it is attached. */
+/* While connected: when this daemon goes, start none before the next
+ * attach_start().  It was told to stop, or is of no use to us, and nobody needs
+ * another one now; if one appears all the same it is attached. */
 void attach_rest(struct attach *a);
 
 /* The other side has proved to be the daemon of the manifest. */

@@ -13,6 +13,7 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/seqset.h"
+#include "proto/version.h"
 
 enum client_state {
 	CLIENT_SEEKING,
@@ -46,6 +47,7 @@ struct client {
 	struct link *link;	  /* lives as long as the stream */
 	struct manifest manifest; /* who should be there */
 	uint64_t received;	  /* as the Hello said */
+	bool may_start;
 	bool leaving;
 
 	/* A stream is given up at the edge of the loop's turn, never from
@@ -87,6 +89,9 @@ static void accuse(struct client *c, enum election_refusal how,
 	/* Clients come and go; a daemon that was told to stop stays stopped
 	 * until somebody asks for something. */
 	if (why->reason == ERR_DRAINING && c->state == CLIENT_ATTACHED && c->h2)
+		attach_rest(c->attach);
+	/* One that we cannot speak to is not tried until it is another one. */
+	if (why->reason == ERR_VERSION && c->h2)
 		attach_rest(c->attach);
 }
 
@@ -273,8 +278,7 @@ static struct h2_stream *open_stream(struct client *c, struct err *e)
 		{slice_of(":authority"), slice_of("localhost")},
 		{slice_of("te"), slice_of("trailers")},
 		{slice_of("content-type"), slice_of("application/grpc")},
-		{slice_of("user-agent"),
-		 slice_of("grpc-c-executor/" EXECUTOR_VERSION)},
+		{slice_of("user-agent"), slice_of(version_user_agent)},
 	};
 
 	return h2_request(c->h2, headers, sizeof(headers) / sizeof(*headers),
@@ -286,7 +290,7 @@ static void say_hello(struct client *c)
 	envelope_hello_t hello;
 	envelope_t envelope;
 
-	handshake_hello(&hello, &c->manifest);
+	handshake_hello(&hello, &c->manifest, c->may_start);
 	c->events->hello(c->owner, &hello);
 	c->received = hello.received;
 	executor__mcp__v1__envelope__init(&envelope);
@@ -308,6 +312,10 @@ static void on_connected(void *owner, struct h2 *h2, const struct manifest *m)
 	c->why.reason = ERR_NONE;
 	c->accused = false;
 	advance(c, CLIENT_GREETING);
+	if (!handshake_fits(m, c->may_start, &e)) {
+		accuse(c, ELECTION_GONE, &e);
+		return;
+	}
 	c->stream = open_stream(c, &e);
 	if (!c->stream) {
 		give_up(c, ELECTION_GONE, &e);
@@ -357,6 +365,7 @@ struct client *client_new(struct ev_loop *loop,
 	c->loop = loop;
 	c->events = events;
 	c->owner = owner;
+	c->may_start = options->may_start;
 	c->attach = attach_new(loop, options, &attach_events, c);
 	ev_timer_init(&c->edge, on_edge, 0, 0);
 	/* Before attach connects again. */

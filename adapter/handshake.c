@@ -7,6 +7,7 @@
 #include "proto/grpc.h"
 #include "proto/h2.h"
 #include "proto/json.h"
+#include "proto/version.h"
 
 enum { TEXT_BYTES = 300 }; /* of the daemon's, in a text of ours */
 
@@ -43,14 +44,35 @@ static struct meaning meaning_of_status(unsigned long long code)
 	return (struct meaning){ERR_DAEMON_UNREACHABLE, ELECTION_OTHER};
 }
 
-void handshake_hello(envelope_hello_t *hello, struct manifest *m)
+bool handshake_fits(const struct manifest *m, bool may_start, struct err *e)
 {
-	static char version[] = EXECUTOR_VERSION;
+	bool too_old = m->protocol_min > version_protocol_max;
 
+	if (!too_old && m->protocol_max >= version_protocol_min)
+		return true;
+	if (!too_old && may_start &&
+	    version_compare(m->version, version_text) < 0)
+		return true;
+	return err_set(e, ERR_VERSION,
+		       "the daemon (version %s, pid %lld) speaks protocol %u "
+		       "to %u, this adapter (version %s) %u to %u: %s",
+		       m->version, (long long)m->pid, m->protocol_min,
+		       m->protocol_max, version_text, version_protocol_min,
+		       version_protocol_max,
+		       too_old ? "upgrade the adapter, then start the client "
+				 "anew"
+			       : "end it with `executor daemon stop`, then try "
+				 "again");
+}
+
+void handshake_hello(envelope_hello_t *hello, struct manifest *m,
+		     bool may_start)
+{
 	executor__mcp__v1__hello__init(hello);
-	hello->protocol_min = ENVELOPE_PROTOCOL_MIN;
-	hello->protocol_max = ENVELOPE_PROTOCOL_MAX;
-	hello->version = version;
+	hello->protocol_min = version_protocol_min;
+	hello->protocol_max = version_protocol_max;
+	hello->version = (char *)(uintptr_t)version_text;
+	hello->replace_older = may_start;
 	hello->epoch = m->epoch;
 	hello->keeps_untaken = true;
 	hello->daemon_instance.data = m->instance;
@@ -69,14 +91,13 @@ bool handshake_check(const envelope_welcome_t *w, const struct manifest *m,
 			       "(epoch %llu, not %llu)",
 			       (unsigned long long)w->epoch,
 			       (unsigned long long)m->epoch);
-	if (w->protocol < ENVELOPE_PROTOCOL_MIN ||
-	    w->protocol > ENVELOPE_PROTOCOL_MAX)
+	if (w->protocol < version_protocol_min ||
+	    w->protocol > version_protocol_max)
 		return err_set(e, ERR_MISMATCH,
 			       "the daemon (version %s) speaks protocol %u, "
-			       "this adapter (version " EXECUTOR_VERSION
-			       ") %d to %d",
-			       w->version, (unsigned)w->protocol,
-			       ENVELOPE_PROTOCOL_MIN, ENVELOPE_PROTOCOL_MAX);
+			       "this adapter (version %s) %u to %u",
+			       w->version, (unsigned)w->protocol, version_text,
+			       version_protocol_min, version_protocol_max);
 	if (w->session.len != ENVELOPE_ID_BYTES)
 		return err_set(e, ERR_PROTOCOL, "a Welcome without a session");
 	return true;

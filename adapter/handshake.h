@@ -15,8 +15,14 @@
 struct err;
 struct h2_headers;
 
-/* The daemon's identity and ours; the manifest must outlive *hello. */
-void handshake_hello(envelope_hello_t *hello, struct manifest *m);
+/* Can we speak to the daemon of the manifest, or will it make way for us?  When
+ * not, ERR_VERSION says which of the two is too old. */
+bool handshake_fits(const struct manifest *m, bool may_start, struct err *e);
+
+/* The daemon's identity and ours; the manifest must outlive *hello.  may_start:
+ * could we start its successor? */
+void handshake_hello(envelope_hello_t *hello, struct manifest *m,
+		     bool may_start);
 
 /* Does the Welcome come from the daemon of the manifest, in a protocol that
  * we speak?  ERR_MISMATCH otherwise. */

@@ -21,6 +21,7 @@
 #include "proto/clock.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "proto/version.h"
 
 enum {
 	STDERR_BYTES = 4096, /* some clients never read it */
@@ -334,9 +335,9 @@ static int parse(int argc, char **argv, struct options *o)
 			fputs(usage, stdout);
 			return 0;
 		case 'V':
-			printf("executor-mcp-adapter %s (protocol %d to %d)\n",
-			       EXECUTOR_VERSION, ENVELOPE_PROTOCOL_MIN,
-			       ENVELOPE_PROTOCOL_MAX);
+			printf("executor-mcp-adapter %s (protocol %u to %u)\n",
+			       version_text, version_protocol_min,
+			       version_protocol_max);
 			return 0;
 		default:
 			fputs(usage, stderr);

@@ -125,3 +125,17 @@ void breaker_end(struct breaker *b, int run_fd)
 	b->failures = 0;
 	unlinkat(run_fd, record, 0);
 }
+
+void breaker_undo(struct breaker *b, int run_fd, const char *run)
+{
+	struct election_error e;
+
+	if (b->failures <= 1) {
+		breaker_end(b, run_fd);
+		return;
+	}
+	b->failures--;
+	memmove(b->start_ms, b->start_ms + 1,
+		sizeof(b->start_ms) - sizeof(b->start_ms[0]));
+	save(b, run_fd, run, &e);
+}

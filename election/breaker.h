@@ -44,4 +44,7 @@ void breaker_blame(struct breaker *b, int run_fd, const char *run,
 /* The start was good: forget all of it. */
 void breaker_end(struct breaker *b, int run_fd);
 
+/* The start was none: somebody else shall try. */
+void breaker_undo(struct breaker *b, int run_fd, const char *run);
+
 #endif

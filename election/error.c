@@ -17,7 +17,7 @@ static const char *const codes[] = {
 	"not_running",	     "overloaded",
 	"permission_denied", "read_only",
 	"no_space",	     "store",
-	"wrong_owner",
+	"version",	     "wrong_owner",
 };
 
 /* One event is one line, whatever a path or a candidate put into it; and it

@@ -265,8 +265,54 @@ void owner_fail(struct owner *o, const struct election_error *e)
 {
 	tell(o, READY_FAILED, 0, e);
 	close_ready(o);
-	if (o->breaker.failures > 0)
+	if (strcmp(e->code, "version") == 0)
+		breaker_undo(&o->breaker, o->run_fd, o->run);
+	else if (o->breaker.failures > 0)
 		breaker_blame(&o->breaker, o->run_fd, o->run, e->why);
+}
+
+static bool is_safe(const char *path, bool directory, struct election_error *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return election_error_sys(e, "version", "%s", path);
+	if (directory ? !S_ISDIR(st.st_mode)
+		      : !S_ISREG(st.st_mode) || access(path, X_OK) != 0)
+		return election_error_set(e, "version", "%s is no program",
+					  path);
+	if ((st.st_uid != geteuid() && st.st_uid != 0) ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return election_error_set(e, "version",
+					  "%s can be changed by others", path);
+	return true;
+}
+
+/* Whoever can rename the program's directory entry can change it, too. */
+static bool is_safe_program(const char *program, struct election_error *e)
+{
+	const char *slash = strrchr(program, '/');
+	char dir[PATH_MAX];
+
+	if (program[0] != '/' || strlen(program) >= sizeof(dir))
+		return election_error_set(e, "version", "%s is no program",
+					  program);
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - program) + 1, program);
+	return is_safe(dir, true, e) && is_safe(program, false, e);
+}
+
+void owner_yield(struct owner *o, const char *program, char *const argv[],
+		 struct election_error *e)
+{
+	if (!is_safe_program(program, e))
+		return;
+	breaker_undo(&o->breaker, o->run_fd, o->run);
+	if (o->ready_fd >= 0)
+		fcntl(o->ready_fd, F_SETFD, 0);
+	execv(program, argv);
+	election_error_sys(e, "version", "cannot run %s", program);
+	if (o->ready_fd >= 0)
+		fcntl(o->ready_fd, F_SETFD, FD_CLOEXEC);
 }
 
 int owner_watch_fd(const struct owner *o)

@@ -65,8 +65,16 @@ bool owner_publish(struct owner *o, struct manifest *m,
 /* Tell the starter; the start counts as good from now on. */
 void owner_ready(struct owner *o);
 
-/* Tell the starter why not; the first error line that a person will see. */
+/* Tell the starter why not; the first error line that a person will see.
+ * Counts as a failed start, unless the directory wants another version. */
 void owner_fail(struct owner *o, const struct election_error *e);
+
+/* Let another program be the candidate in our place: it finds the starter's
+ * pipe where we did.  The lock is free in between.  Only a program that nobody
+ * but us or root can change is run.  Returns when that did not work, *e saying
+ * why; we are the owner still. */
+void owner_yield(struct owner *o, const char *program, char *const argv[],
+		 struct election_error *e);
 
 /* Readable when owner_check() may find something; -1 where the system cannot
  * watch, then check every 2 s. */

@@ -25,9 +25,6 @@ typedef Executor__Mcp__V1__Verdict envelope_verdict_t;
 typedef Executor__Mcp__V1__Known envelope_known_t;
 
 enum {
-	/* What this program speaks. */
-	ENVELOPE_PROTOCOL_MIN = 1,
-	ENVELOPE_PROTOCOL_MAX = 1,
 	ENVELOPE_ID_BYTES = 16, /* of an instance or a session */
 	/* A message larger than this travels as chunks of this size. */
 	ENVELOPE_CHUNK_BYTES = 256 * 1024,

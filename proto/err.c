@@ -37,6 +37,7 @@ static const struct {
 	[ERR_PERMISSION] = {GRPC_PERMISSION_DENIED, -32603,
 			    "permission_denied"},
 	[ERR_MISMATCH] = {GRPC_FAILED_PRECONDITION, -32603, "mismatch"},
+	[ERR_VERSION] = {GRPC_FAILED_PRECONDITION, -32603, "version"},
 	[ERR_CANCELLED] = {GRPC_CANCELLED, -32603, "cancelled"},
 	[ERR_DEADLINE] = {GRPC_DEADLINE_EXCEEDED, -32603, "timeout"},
 	[ERR_OVERLOADED] = {GRPC_RESOURCE_EXHAUSTED, -32603, "overloaded"},

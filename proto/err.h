@@ -51,7 +51,9 @@ enum reason {
 	ERR_ALREADY_EXISTS,
 	ERR_UNAUTHENTICATED, /* no token, or another one */
 	ERR_PERMISSION,
-	ERR_MISMATCH, /* another protocol range, epoch or instance */
+	ERR_MISMATCH, /* another epoch or instance */
+	ERR_VERSION,  /* one of the two programs is too old for the other, or
+		       * for the database */
 	/* What was asked for cannot be done now. */
 	ERR_CANCELLED,
 	ERR_DEADLINE,

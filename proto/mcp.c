@@ -5,6 +5,7 @@
 #include "proto/buf.h"
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
+#include "proto/version.h"
 
 static const char *const revisions[] = {
 	"2024-11-05",
@@ -20,10 +21,6 @@ static const char capabilities[] =
 	"{\"tools\":{\"listChanged\":true},\"prompts\":{\"listChanged\":true},"
 	"\"resources\":{\"subscribe\":true,\"listChanged\":true},"
 	"\"logging\":{},\"completions\":{}}";
-
-static const char server_info[] =
-	"{\"name\":\"executor\",\"title\":\"Executor\","
-	"\"version\":\"" EXECUTOR_VERSION "\"}";
 
 /* Requests that may run twice without harm.  What is not here has an effect:
  * a method that we do not know may do anything. */
@@ -71,8 +68,9 @@ void mcp_initialize_result(struct buf *to, struct slice params,
 {
 	buf_printf(to,
 		   "{\"protocolVersion\":\"%s\",\"capabilities\":%s,"
-		   "\"serverInfo\":%s",
-		   mcp_revision(params), capabilities, server_info);
+		   "\"serverInfo\":{\"name\":\"executor\","
+		   "\"title\":\"Executor\",\"version\":\"%s\"}",
+		   mcp_revision(params), capabilities, version_text);
 	if (instructions.len > 0) {
 		buf_append_text(to, ",\"instructions\":");
 		json_quote(to, instructions);

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include "election/plat.h"
 #include "proto/clock.h"
 #include "proto/err.h"
+#include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/token.h"
 #include "server/config.h"
@@ -139,4 +142,25 @@ int claim(const struct config *config, struct owner **o, char **data_dir,
 	}
 	fprintf(stderr, "executord: error: %s\n", e.text);
 	return OWNER_EXIT_FAILED;
+}
+
+void yield(struct owner *o, const struct config *config, const char *program)
+{
+	static char yielded[] = "--yielded";
+	struct election_error why;
+	size_t count = 0;
+
+	/* It may be as old as we are by now: once is enough. */
+	if (!program || config->yielded)
+		return;
+	while (config->argv[count])
+		count++;
+	char **argv = mem_zalloc((count + 2) * sizeof(*argv));
+	memcpy(argv, config->argv, count * sizeof(*argv));
+	argv[count] = yielded;
+	log_info("daemon", "a newer version has been here: running %s",
+		 program);
+	owner_yield(o, program, argv, &why);
+	log_odd("daemon", "it cannot be run: %s", why.why);
+	free(argv);
 }

@@ -1,5 +1,5 @@
 /*
- * claim: become the owner of the data directory, or say who is.
+ * claim: become the owner of the data directory, or let another one.
  *
  * The port is bound before the lock is taken: one that somebody else has is no
  * failed start of this directory's daemon, which others would have to wait
@@ -18,5 +18,9 @@ struct port;
  * *port bound, or NULL when none was asked for; both are the caller's. */
 int claim(const struct config *config, struct owner **o, char **data_dir,
 	  struct port **port);
+
+/* The directory, which is ours, wants a newer program, this one: become it.
+ * Returns, having said why, when that is not possible; program may be NULL. */
+void yield(struct owner *o, const struct config *config, const char *program);
 
 #endif

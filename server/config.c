@@ -10,6 +10,7 @@
 
 #include "proto/envelope.h"
 #include "proto/err.h"
+#include "proto/version.h"
 
 enum {
 	KIB = 1024,
@@ -264,6 +265,14 @@ static bool set_tcp_admin(struct config *c, const char *value, struct err *e)
 	return true;
 }
 
+static bool set_yielded(struct config *c, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	c->yielded = true;
+	return true;
+}
+
 static const struct option_row rows[] = {
 	{.name = "data-dir",
 	 .argument = "DIR",
@@ -389,6 +398,7 @@ static const struct option_row rows[] = {
 	 .help = "wait so many seconds for the directory's present owner to "
 		 "end",
 	 .set = set_wait},
+	{.name = "yielded", .set = set_yielded},
 	{.name = "ready-fd",
 	 .argument = "N",
 	 .help = "tell the process that started this one how the start went",
@@ -491,7 +501,7 @@ enum config_outcome config_read(struct config *c, int argc, char *const argv[],
 	char source[32];
 	int value;
 
-	*c = (struct config){.ready_fd = -1};
+	*c = (struct config){.ready_fd = -1, .argv = argv};
 	if (!set_defaults(c, e))
 		return CONFIG_BAD;
 	list_options(list, letters);
@@ -555,6 +565,6 @@ void config_help(FILE *to)
 
 void config_version(FILE *to)
 {
-	fprintf(to, "executord (Executor) %s\nprotocol %d to %d\n",
-		EXECUTOR_VERSION, ENVELOPE_PROTOCOL_MIN, ENVELOPE_PROTOCOL_MAX);
+	fprintf(to, "executord (Executor) %s\nprotocol %u to %u\n",
+		version_text, version_protocol_min, version_protocol_max);
 }

@@ -36,6 +36,8 @@ struct config {
 	unsigned audit_rows;
 	unsigned drain_ms;
 	unsigned wait_ms;   /* for another owner to end */
+	bool yielded;	    /* an older one has started us in its place */
+	char *const *argv;  /* as given */
 	size_t connections; /* of each listener */
 	/* 0: as the listener has it. */
 	unsigned client_idle_ms, client_age_ms, client_keepalive_ms;

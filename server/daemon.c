@@ -14,6 +14,7 @@
 #include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "proto/version.h"
 #include "server/claim.h"
 #include "server/config.h"
 #include "server/daemonlog.h"
@@ -54,6 +55,7 @@ struct daemon {
 	ev_prepare turn;   /* the end of each turn of the loop */
 	ev_timer patience; /* of the step that stopping is in */
 	struct idle idle;
+	uint32_t asked_ms; /* for the drain that was asked for */
 };
 
 static const char *const state_name[] = {
@@ -240,12 +242,12 @@ static bool publish(struct daemon *d, struct err *e)
 {
 	struct manifest m = {
 		.epoch = hub_epoch(d->hub),
-		.protocol_min = ENVELOPE_PROTOCOL_MIN,
-		.protocol_max = ENVELOPE_PROTOCOL_MAX,
-		.version = EXECUTOR_VERSION,
+		.protocol_min = version_protocol_min,
+		.protocol_max = version_protocol_max,
 	};
 	struct election_error why;
 
+	snprintf(m.version, sizeof(m.version), "%s", version_text);
 	memcpy(m.instance, hub_instance(d->hub), sizeof(m.instance));
 	int fd = owner_listen(d->owner, m.epoch, &why);
 	if (fd < 0)
@@ -274,7 +276,7 @@ static void serve(struct daemon *d, const struct err *why)
 	owner_ready(d->owner);
 	watch_owner(d);
 	log_info("daemon", "version=%s pid=%ld epoch=%" PRIu64 " socket=%s%s%s",
-		 EXECUTOR_VERSION, (long)getpid(), hub_epoch(d->hub),
+		 version_text, (long)getpid(), hub_epoch(d->hub),
 		 owner_socket(d->owner), *hub_url(d->hub) ? " tcp=" : "",
 		 hub_url(d->hub));
 }
@@ -336,11 +338,33 @@ static void on_facts(void *owner, struct admin_facts *facts)
 	};
 }
 
-static void on_drain_asked(void *owner, uint32_t timeout_ms)
+/* One that could come back would be asked to make way again, for ever. */
+static void on_required(void *owner, const struct err *why)
 {
 	struct daemon *d = owner;
 
-	drain(d, timeout_ms > 0 ? timeout_ms : d->config->drain_ms);
+	if (why)
+		log_broken("daemon", "does not make way: reason=%s %s",
+			   err_name(why->reason), why->text);
+	else
+		drain(d, d->asked_ms);
+}
+
+static void on_drain_asked(void *owner, uint32_t timeout_ms,
+			   const char *min_version)
+{
+	struct daemon *d = owner;
+
+	if (d->state != DAEMON_SERVING)
+		return;
+	d->asked_ms = timeout_ms > 0 ? timeout_ms : d->config->drain_ms;
+	if (min_version[0] == '\0') {
+		drain(d, d->asked_ms);
+		return;
+	}
+	log_info("daemon", "version %s makes way for %s", version_text,
+		 min_version);
+	hub_require(d->hub, min_version, on_required, d);
 }
 
 static bool on_rotate_token(void *owner, struct err *e)
@@ -449,12 +473,17 @@ static bool open_log(struct daemon *d, struct err *e)
 
 static bool start(struct daemon *d, struct err *e)
 {
+	char *newer = NULL;
+
 	if (!open_log(d, e) || !make_loop(d, e))
 		return false;
 	owner_progress(d->owner, "opening the database");
-	d->hub = hub_new(d->loop, d->config, d->data_dir, e);
-	if (!d->hub)
+	d->hub = hub_new(d->loop, d->config, d->data_dir, &newer, e);
+	if (!d->hub) {
+		yield(d->owner, d->config, newer);
+		free(newer);
 		return false;
+	}
 	hub_load(d->hub, &admin_events, on_loaded, d);
 	return true;
 }

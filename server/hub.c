@@ -54,7 +54,9 @@ struct hub {
 	struct reflection *reflection;
 	struct peers *peers;
 	struct listener *listener;
-	struct port *port; /* NULL: not on TCP */
+	struct port *port;		   /* NULL: not on TCP */
+	const struct admin_events *events; /* the daemon's, and owner with it */
+	void *owner;
 };
 
 static void make_journaling(struct hub *h)
@@ -132,6 +134,14 @@ static struct h2_limits limits_of(const struct hub *h, struct h2_limits l)
 	return l;
 }
 
+/* A program that is newer, and cannot speak to us. */
+static void on_outdated(void *owner, const char *version)
+{
+	struct hub *h = owner;
+
+	h->events->drain(h->owner, 0, version);
+}
+
 static void make_face(struct hub *h, const struct admin_events *events,
 		      void *owner)
 {
@@ -140,7 +150,11 @@ static void make_face(struct hub *h, const struct admin_events *events,
 		.message_bytes = h->config->message_bytes,
 		.session_bytes = h->config->session_bytes,
 		.hello_ms = HELLO_MS,
+		.outdated = on_outdated,
+		.owner = h,
 	};
+	h->events = events;
+	h->owner = owner;
 	const struct h2_limits local = limits_of(h, h2_limits_local());
 
 	memcpy(options.instance, h->instance, sizeof(options.instance));
@@ -155,14 +169,14 @@ static void make_face(struct hub *h, const struct admin_events *events,
 }
 
 struct hub *hub_new(struct ev_loop *loop, const struct config *config,
-		    const char *data_dir, struct err *e)
+		    const char *data_dir, char **newer, struct err *e)
 {
 	struct hub *h = mem_zalloc(sizeof(*h));
 
 	h->loop = loop;
 	h->config = config;
 	h->data_dir = data_dir;
-	h->store = store_open(loop, data_dir, e);
+	h->store = store_open_or_yield(loop, data_dir, newer, e);
 	mem_random(h->instance, sizeof(h->instance));
 	if (h->store)
 		h->epoch = store_begin_epoch(h->store, h->instance, e);
@@ -274,6 +288,12 @@ void hub_shut(struct hub *h)
 {
 	listener_free(h->listener);
 	h->listener = NULL;
+}
+
+void hub_require(struct hub *h, const char *min_version,
+		 void (*done)(void *owner, const struct err *why), void *owner)
+{
+	store_require(h->store, min_version, done, owner);
 }
 
 void hub_drain(struct hub *h)

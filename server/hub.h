@@ -20,9 +20,11 @@ struct ev_loop;
 struct hub;
 struct port;
 
-/* Open the store in data_dir and begin an epoch.  Both are borrowed. */
+/* Open the store in data_dir and begin an epoch.  Both are borrowed.  With
+ * ERR_VERSION *newer is the program that should own it instead, or NULL; the
+ * caller's. */
 struct hub *hub_new(struct ev_loop *loop, const struct config *config,
-		    const char *data_dir, struct err *e);
+		    const char *data_dir, char **newer, struct err *e);
 
 uint64_t hub_epoch(const struct hub *h);
 const unsigned char *hub_instance(const struct hub *h); /* 16 bytes */
@@ -59,6 +61,10 @@ bool hub_is_used(const struct hub *h);
  * turned away before anybody has heard anything of him. */
 void hub_take(struct hub *h);
 void hub_shut(struct hub *h);
+
+/* No version before this one shall own the directory any more. */
+void hub_require(struct hub *h, const char *min_version,
+		 void (*done)(void *owner, const struct err *why), void *owner);
 
 /* The end, step by step: no new sessions; goodbye to the open ones; no more
  * connections, and every source ended in good order (done, once). */

@@ -8,6 +8,7 @@
 #include "adapter/cli/cli.h"
 #include "election/plat.h"
 #include "proto/envelope.h"
+#include "proto/version.h"
 
 typedef Executor__Admin__V1__SourceCheck source_check_t;
 
@@ -55,23 +56,30 @@ static void check_owner(struct doctor *d, const admin_status_t *s)
 static void check_version(struct doctor *d, const admin_status_t *s)
 {
 	if (d->has_manifest &&
-	    (d->manifest.protocol_max < ENVELOPE_PROTOCOL_MIN ||
-	     d->manifest.protocol_min > ENVELOPE_PROTOCOL_MAX))
+	    (d->manifest.protocol_max < version_protocol_min ||
+	     d->manifest.protocol_min > version_protocol_max))
 		doctor_find(d, GROUP_ELECTION, FINDING_BAD,
 			    "executor daemon restart",
 			    "the daemon speaks protocol %" PRIu32 " to %" PRIu32
-			    ", these programs %d to %d",
+			    ", these programs %u to %u",
 			    d->manifest.protocol_min, d->manifest.protocol_max,
-			    ENVELOPE_PROTOCOL_MIN, ENVELOPE_PROTOCOL_MAX);
-	if (strcmp(s->version, EXECUTOR_VERSION) != 0)
-		doctor_find(
-			d, GROUP_ELECTION, FINDING_ODD,
-			"executor daemon restart",
-			"the daemon is version %s, this is " EXECUTOR_VERSION,
-			s->version);
+			    version_protocol_min, version_protocol_max);
+	int order = version_compare(s->version, version_text);
+	if (order < 0)
+		doctor_find(d, GROUP_ELECTION, FINDING_ODD,
+			    "executor daemon restart",
+			    "the daemon is version %s, older than the "
+			    "installed %s",
+			    s->version, version_text);
+	else if (order > 0)
+		doctor_find(d, GROUP_ELECTION, FINDING_ODD,
+			    "install the newer version here, too",
+			    "the daemon is version %s, newer than this "
+			    "program's %s",
+			    s->version, version_text);
 	else
 		doctor_find(d, GROUP_ELECTION, FINDING_GOOD, NULL,
-			    "both are version " EXECUTOR_VERSION);
+			    "both are version %s", version_text);
 }
 
 static void find_no_daemon(struct doctor *d, const struct err *e)

@@ -12,6 +12,7 @@
 #include "adapter/cli/rpc.h"
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "proto/version.h"
 
 static const struct command *const commands[] = {
 	&cmd_status,
@@ -86,8 +87,8 @@ static size_t list_options(struct option *to, size_t n,
 
 static int print_version(void)
 {
-	puts("executor " EXECUTOR_VERSION "\n"
-	     "MCP 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25\n"
+	printf("executor %s\n", version_text);
+	puts("MCP 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25\n"
 	     "MIT License");
 	return CLI_OK;
 }

@@ -1,6 +1,7 @@
 /*
  * executor man: the manual page executor(1) in man(7), from the tables.
  */
+#include "proto/version.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -67,8 +68,8 @@ static int run(struct cli *c, void *own, int argc, char **argv)
 	(void)own;
 	(void)argc;
 	(void)argv;
-	puts(".TH EXECUTOR 1 \"\" \"Executor " EXECUTOR_VERSION "\"\n"
-	     ".SH NAME\n"
+	printf(".TH EXECUTOR 1 \"\" \"Executor %s\"\n", version_text);
+	puts(".SH NAME\n"
 	     "executor \\- one owner for every AI agent\\(aqs tools\n"
 	     ".SH SYNOPSIS\n"
 	     ".B executor\n"

@@ -15,6 +15,7 @@
 #include "proto/grpc.h"
 #include "proto/h2.h"
 #include "proto/mem.h"
+#include "proto/version.h"
 
 /* Who gets the replies of a stream. */
 struct listener {
@@ -207,7 +208,7 @@ static bool begin(struct rpc *r, const char *path,
 		header(":authority", "localhost"),
 		header("te", "trailers"),
 		header("content-type", "application/grpc"),
-		header("user-agent", "grpc-c-executor/" EXECUTOR_VERSION),
+		header("user-agent", version_user_agent),
 		{slice_of("grpc-timeout"), buf_slice(&timeout)}, /* last */
 	};
 	const size_t count = sizeof(headers) / sizeof(headers[0]);

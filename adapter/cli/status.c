@@ -6,6 +6,7 @@
 #include "adapter/cli/cli.h"
 #include "proto/buf.h"
 #include "proto/mem.h"
+#include "proto/version.h"
 
 static void add_hex(struct cJSON *o, const char *name,
 		    ProtobufCBinaryData bytes)
@@ -120,6 +121,10 @@ static int print_status(const admin_status_t *s)
 	       "  up %s\n",
 	       s->draining ? "draining" : "running", s->version, s->pid,
 	       s->epoch, up);
+	if (version_compare(s->version, version_text) < 0)
+		printf("            %s is installed: `executor daemon restart` "
+		       "moves to it\n",
+		       version_text);
 	printf("data        %s\n", dir);
 	printf("endpoint    unix:%s%s%s\n", socket, *s->tcp_url ? "  " : "",
 	       s->tcp_url);

@@ -9,6 +9,7 @@
 #include "proto/list.h"
 #include "proto/mem.h"
 #include "proto/protobuf.h"
+#include "proto/version.h"
 #include "server/face/admin_internal.h"
 #include "server/face/admin_offer.h"
 #include "server/face/admin_view.h"
@@ -64,7 +65,7 @@ Executor__Admin__V1__GetStatusResponse *admin_status(struct admin *a,
 	r->epoch = facts.epoch;
 	r->instance = protobuf_bytes((struct slice){
 		(const char *)facts.instance, ENVELOPE_ID_BYTES});
-	r->version = view_text(v, EXECUTOR_VERSION);
+	r->version = view_text(v, version_text);
 	r->data_dir = protobuf_bytes(slice_of(facts.data_dir));
 	r->unix_socket = protobuf_bytes(slice_of(facts.socket));
 	r->tcp_url = view_text(v, facts.tcp_url);
@@ -89,6 +90,17 @@ static struct fate *on_get_status(void *service, struct call *c,
 	return fate;
 }
 
+/* Nobody but a newer one can lock this version out. */
+static bool may_be_replaced(const char *by, struct err *e)
+{
+	if (by[0] == '\0' || version_compare(by, version_text) > 0)
+		return true;
+	return err_set(e, version_is(by) ? ERR_VERSION : ERR_INVALID_ARGUMENT,
+		       "this daemon is version %s, and is not replaced by "
+		       "%.64s",
+		       version_text, by);
+}
+
 static struct fate *on_drain(void *service, struct call *c,
 			     struct slice request)
 {
@@ -102,9 +114,11 @@ static struct fate *on_drain(void *service, struct call *c,
 			     request, &e);
 	if (!asked)
 		return call_fail(c, &e);
+	if (!may_be_replaced(asked->min_version, &e))
+		return call_fail(c, &e);
 	r.pid = getpid();
 	struct fate *fate = call_reply(c, &r.base);
-	a->events->drain(a->owner, asked->timeout_ms);
+	a->events->drain(a->owner, asked->timeout_ms, asked->min_version);
 	return fate;
 }
 

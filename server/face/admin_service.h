@@ -34,9 +34,11 @@ struct admin_facts {
 /* How it speaks to the daemon. */
 struct admin_events {
 	void (*facts)(void *owner, struct admin_facts *facts);
-	/* Someone asked for the end; 0 is the default time.  The answer is
-	 * queued already. */
-	void (*drain)(void *owner, uint32_t timeout_ms);
+	/* Someone asked for the end; 0 is the default time.  min_version is
+	 * the version of whoever shall follow, or empty.  The answer is queued
+	 * already. */
+	void (*drain)(void *owner, uint32_t timeout_ms,
+		      const char *min_version);
 	/* Make another token for TCP. */
 	bool (*rotate_token)(void *owner, struct err *e);
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/version.h"
 
 static bool is_id(ProtobufCBinaryData id, const unsigned char *expected)
 {
@@ -13,16 +14,16 @@ static bool is_id(ProtobufCBinaryData id, const unsigned char *expected)
 bool hello_check(const envelope_hello_t *hello, const struct mcp_options *o,
 		 struct err *e)
 {
-	if (hello->protocol_min > ENVELOPE_PROTOCOL_MAX ||
-	    hello->protocol_max < ENVELOPE_PROTOCOL_MIN ||
+	if (hello->protocol_min > version_protocol_max ||
+	    hello->protocol_max < version_protocol_min ||
 	    hello->protocol_min > hello->protocol_max)
-		return err_set(e, ERR_MISMATCH,
-			       "this daemon (%s) speaks protocol %d to %d, "
-			       "the caller %u to %u; install the same version "
-			       "of both",
-			       EXECUTOR_VERSION, ENVELOPE_PROTOCOL_MIN,
-			       ENVELOPE_PROTOCOL_MAX, hello->protocol_min,
-			       hello->protocol_max);
+		return err_set(e, ERR_VERSION,
+			       "this daemon (version %s) speaks protocol %u to "
+			       "%u, the caller (%.64s) %u to %u: install the "
+			       "newer of the two for both",
+			       version_text, version_protocol_min,
+			       version_protocol_max, hello->version,
+			       hello->protocol_min, hello->protocol_max);
 	if (hello->epoch != 0 && hello->epoch != o->epoch)
 		return err_set(e, ERR_MISMATCH, "this is epoch %llu, not %llu",
 			       (unsigned long long)o->epoch,
@@ -34,20 +35,25 @@ bool hello_check(const envelope_hello_t *hello, const struct mcp_options *o,
 	return true;
 }
 
+bool hello_replaces(const envelope_hello_t *hello)
+{
+	return hello->replace_older &&
+	       hello->protocol_min > version_protocol_max &&
+	       version_compare(hello->version, version_text) > 0;
+}
+
 void hello_welcome(const envelope_hello_t *hello, const struct mcp_options *o,
 		   envelope_welcome_t *welcome,
 		   Executor__Mcp__V1__Limits *limits)
 {
-	static char version[] = EXECUTOR_VERSION;
-
 	executor__mcp__v1__limits__init(limits);
 	limits->message_bytes = o->message_bytes;
 	limits->session_bytes = o->session_bytes;
 	limits->chunk_bytes = ENVELOPE_CHUNK_BYTES;
-	welcome->protocol = hello->protocol_max < ENVELOPE_PROTOCOL_MAX
+	welcome->protocol = hello->protocol_max < version_protocol_max
 				    ? hello->protocol_max
-				    : ENVELOPE_PROTOCOL_MAX;
-	welcome->version = version;
+				    : version_protocol_max;
+	welcome->version = (char *)(uintptr_t)version_text;
 	welcome->epoch = o->epoch;
 	welcome->daemon_instance = protobuf_bytes(
 		(struct slice){(const char *)o->instance, ENVELOPE_ID_BYTES});

@@ -22,11 +22,20 @@ struct mcp_options {
 	size_t message_bytes;
 	size_t session_bytes;
 	unsigned hello_ms; /* to wait for a Hello: 5000 */
+	/* A newer program of that version cannot speak to us, and asks us to
+	 * make way.  May be NULL. */
+	void (*outdated)(void *owner, const char *version);
+	void *owner;
 };
 
-/* Does the sender speak our protocol, and does it mean us?  ERR_MISMATCH. */
+/* Does the sender speak our protocol, and does it mean us?  ERR_VERSION,
+ * ERR_MISMATCH. */
 bool hello_check(const envelope_hello_t *hello, const struct mcp_options *o,
 		 struct err *e);
+
+/* Does a sender that does not speak our protocol ask us to make way, and may
+ * it?  Only to a newer one. */
+bool hello_replaces(const envelope_hello_t *hello);
 
 /* Fill in what does not depend on the session.  *welcome points to *limits
  * and into *o. */

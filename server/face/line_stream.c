@@ -12,6 +12,7 @@
 #include "proto/mem.h"
 #include "proto/message.h"
 #include "proto/protobuf.h"
+#include "proto/version.h"
 #include "server/face/call.h"
 #include "server/face/service.h"
 #include "server/mcp/session.h"
@@ -288,8 +289,8 @@ static struct session *open_session(struct line_stream *s, struct err *e)
 	executor__mcp__v1__hello__init(&hello);
 	executor__mcp__v1__welcome__init(&welcome);
 	mem_random(instance, sizeof(instance));
-	hello.protocol_min = ENVELOPE_PROTOCOL_MIN;
-	hello.protocol_max = ENVELOPE_PROTOCOL_MAX;
+	hello.protocol_min = version_protocol_min;
+	hello.protocol_max = version_protocol_max;
 	hello.adapter_instance =
 		(ProtobufCBinaryData){sizeof(instance), instance};
 	return session_open(s->all->sessions, &hello, &session_functions, s,

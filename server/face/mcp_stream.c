@@ -11,6 +11,7 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/message.h"
+#include "proto/version.h"
 #include "server/face/call.h"
 #include "server/face/hello.h"
 #include "server/mcp/session.h"
@@ -246,13 +247,29 @@ static void send_welcome(struct mcp_stream *s, const envelope_hello_t *hello,
 	link_send_envelope(s->link, &envelope);
 }
 
+static void refuse_hello(struct mcp_stream *s, const envelope_hello_t *hello)
+{
+	const struct mcp_options *o = &s->all->options;
+
+	if (s->why.reason != ERR_VERSION || !o->outdated ||
+	    !hello_replaces(hello)) {
+		end(s, STREAM_ENDING, GOODBYE_MISMATCH);
+		return;
+	}
+	err_set(&s->why, ERR_DRAINING,
+		"this daemon (version %s) makes way for version %s",
+		version_text, hello->version);
+	end(s, STREAM_ENDING, GOODBYE_DRAINING);
+	o->outdated(o->owner, hello->version);
+}
+
 static void accept_hello(struct mcp_stream *s, const envelope_hello_t *hello)
 {
 	envelope_welcome_t welcome;
 
 	executor__mcp__v1__welcome__init(&welcome);
 	if (!hello_check(hello, &s->all->options, &s->why)) {
-		end(s, STREAM_ENDING, GOODBYE_MISMATCH);
+		refuse_hello(s, hello);
 		return;
 	}
 	s->session = session_open(s->all->sessions, hello, &session_functions,

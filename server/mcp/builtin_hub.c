@@ -5,6 +5,7 @@
 #include "proto/buf.h"
 #include "proto/clock.h"
 #include "proto/json.h"
+#include "proto/version.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/sessions.h"
@@ -87,7 +88,7 @@ static void status(void *hub, struct buf *json)
 	const struct router *r = hub;
 
 	buf_append_text(json, "{\"version\":");
-	json_quote(json, slice_of(EXECUTOR_VERSION));
+	json_quote(json, slice_of(version_text));
 	add_text(json, "data_dir", r->data_dir);
 	buf_printf(json,
 		   ",\"pid\":%ld,\"epoch\":%llu,\"uptime_s\":%lld,"

@@ -8,6 +8,7 @@
 #include "proto/jsonrpc.h"
 #include "proto/mcp.h"
 #include "proto/mem.h"
+#include "proto/version.h"
 #include "server/mcp/forward.h"
 #include "server/mcp/kind.h"
 #include "server/mcp/sorter.h"
@@ -74,9 +75,10 @@ void handshake_ask(struct buf *line, uint64_t number, bool may_ask,
 	if (has_roots)
 		buf_printf(&params, "%s\"roots\":{\"listChanged\":false}",
 			   may_ask ? "," : "");
-	buf_append_text(&params, "},\"clientInfo\":{"
-				 "\"name\":\"executor\",\"title\":\"Executor\","
-				 "\"version\":\"" EXECUTOR_VERSION "\"}}");
+	buf_printf(&params,
+		   "},\"clientInfo\":{\"name\":\"executor\","
+		   "\"title\":\"Executor\",\"version\":\"%s\"}}",
+		   version_text);
 	forward_own(line, number, "initialize", buf_slice(&params));
 	buf_finish(&params);
 }

@@ -1,6 +1,7 @@
 #include "server/store/schema.h"
 
 #include "proto/log.h"
+#include "proto/version.h"
 #include "server/store/query.h"
 #include "server/store/store_internal.h"
 
@@ -106,6 +107,12 @@ static const char *const migrations[] = {
 	"  outcome TEXT NOT NULL"
 	") STRICT;"
 	"PRAGMA user_version = 5;",
+
+	/* Which programs may own the directory; read by older ones, too. */
+	"ALTER TABLE owner ADD COLUMN min_version TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE owner ADD COLUMN version TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE owner ADD COLUMN program BLOB NOT NULL DEFAULT x'';"
+	"PRAGMA user_version = 6;",
 };
 
 int schema_version(void)
@@ -142,12 +149,12 @@ bool schema_check(struct store *s, int *version, struct err *e)
 			       "directory with --data-dir",
 			       s->path);
 	if (*version > schema_version())
-		return err_set(e, ERR_STORE,
+		return err_set(e, ERR_VERSION,
 			       "%s has schema version %d and this executord "
 			       "(%s) knows versions up to %d: it was not "
 			       "touched; install the newer executor again, or "
 			       "name another directory with --data-dir",
-			       s->path, *version, EXECUTOR_VERSION,
+			       s->path, *version, version_text,
 			       schema_version());
 	return true;
 }

@@ -15,8 +15,9 @@ struct store;
 /* "EXEC", read as a number. */
 enum { SCHEMA_APPLICATION_ID = 0x45584543 };
 
-/* Reads only: is it empty, or ours and not newer?  ERR_STORE when it is
- * not.  *version is what it has now, 0 when it is empty. */
+/* Reads only: is it empty, or ours and not newer?  ERR_STORE, or ERR_VERSION
+ * for a newer one, when it is not.  *version is what it has now, 0 when it is
+ * empty. */
 bool schema_check(struct store *s, int *version, struct err *e);
 
 /* From version to ours, in one transaction that waits for the disk. */

@@ -9,6 +9,7 @@
 
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "server/store/gate.h"
 #include "server/store/journal.h"
 #include "server/store/path.h"
 #include "server/store/query.h"
@@ -146,6 +147,12 @@ static void release(struct store *s)
 struct store *store_open(struct ev_loop *loop, const char *data_dir,
 			 struct err *e)
 {
+	return store_open_or_yield(loop, data_dir, NULL, e);
+}
+
+struct store *store_open_or_yield(struct ev_loop *loop, const char *data_dir,
+				  char **newer, struct err *e)
+{
 	struct store *s = mem_zalloc(sizeof(*s));
 	int version = 0;
 
@@ -154,12 +161,16 @@ struct store *store_open(struct ev_loop *loop, const char *data_dir,
 	secrets_init(&s->secrets, data_dir);
 	if (check_wal(s->path, data_dir, e) && create_file(s->path, e) &&
 	    open_careful(s, e) && schema_check(s, &version, e) &&
-	    make_ours(s, e) && schema_upgrade(s, version, e) &&
+	    gate_check(s, version, e) && make_ours(s, e) &&
+	    schema_upgrade(s, version, e) &&
 	    transaction_epoch(s, &s->epoch, e) &&
 	    set_option(s, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, e)) {
 		queue_init(s);
 		return s;
 	}
+	if (newer)
+		*newer = e->reason == ERR_VERSION ? gate_newer(s, version)
+						  : NULL;
 	release(s);
 	return NULL;
 }
@@ -176,7 +187,8 @@ uint64_t store_begin_epoch(struct store *s, const unsigned char *instance,
 	query_blob(&q, (struct slice){(const char *)instance, INSTANCE_BYTES});
 	while (query_next(&q))
 		epoch = (uint64_t)query_column_number(&q, 0);
-	if (!query_end(&q, e) || !journal_begin_epoch(s, e)) {
+	if (!query_end(&q, e) || !journal_begin_epoch(s, e) ||
+	    !gate_record(s, e)) {
 		transaction_abort(s);
 		return 0;
 	}

@@ -36,9 +36,19 @@ typedef void store_done_fn(void *owner, const struct err *why);
 
 /* Open (or create and migrate) the database in the canonical data_dir, whose
  * owner.lock the caller holds.  ERR_STORE names the file and what to do when
- * it is corrupt or was written by a newer version; it is never touched then. */
+ * it is corrupt, ERR_VERSION when it wants a newer program than this one; it is
+ * never touched then. */
 struct store *store_open(struct ev_loop *loop, const char *data_dir,
 			 struct err *e);
+
+/* The same; with ERR_VERSION *newer is the path of the newest program that has
+ * owned it, if it is new enough: the caller's to free, else NULL. */
+struct store *store_open_or_yield(struct ev_loop *loop, const char *data_dir,
+				  char **newer, struct err *e);
+
+/* From now on no program of a version before this one may own it. */
+void store_require(struct store *s, const char *min_version,
+		   store_done_fn *done, void *owner);
 
 /* Begin an epoch: one transaction that counts it up, writes the instance (16
  * bytes) and waits for the disk.  Returns it, or 0. */

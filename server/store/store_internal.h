@@ -5,6 +5,7 @@
  *   queue.c        the operations of one turn of the loop
  *   transaction.c  all or nothing, fenced
  *   query.c        one run of a prepared statement; what its failures mean
+ *   gate.c         which programs may own it
  *   schema.c       whose database, which version, migrations
  *   sources.c catalogues.c journal.c audit.c   the facts that are kept
  *   env.c secrets.c key.c       what reaches the disk only sealed

@@ -11,6 +11,7 @@
 #include "proto/jsonrpc.h"
 #include "proto/mcp.h"
 #include "proto/mem.h"
+#include "proto/version.h"
 #include "server/upstream/tools.h"
 
 enum { QUEUED_BYTES = 64 << 20 };
@@ -33,10 +34,6 @@ struct builtin {
 	bool freed;	/* inside one of them */
 };
 
-static const char server_info[] =
-	"{\"name\":\"" BUILTIN_NAME "\",\"title\":\"Executor\","
-	"\"version\":\"" EXECUTOR_VERSION "\"}";
-
 static struct builtin *of(struct upstream *u)
 {
 	return (struct builtin *)(void *)u;
@@ -52,8 +49,9 @@ static void answer_initialize(const struct jsonrpc *m, struct buf *result)
 {
 	buf_printf(result,
 		   "{\"protocolVersion\":\"%s\",\"capabilities\":"
-		   "{\"tools\":{}},\"serverInfo\":%s}",
-		   mcp_revision(m->params), server_info);
+		   "{\"tools\":{}},\"serverInfo\":{\"name\":\"" BUILTIN_NAME
+		   "\",\"title\":\"Executor\",\"version\":\"%s\"}}",
+		   mcp_revision(m->params), version_text);
 }
 
 static bool answer_call(const struct builtin *b, const struct jsonrpc *m,

@@ -23,6 +23,7 @@
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/message.h"
+#include "proto/version.h"
 
 enum { STREAMS = 200, ANSWERS = 2 }; /* per connection; per session */
 
@@ -205,8 +206,8 @@ static void enter(struct visitor *v, struct h2 *h)
 	mem_random(instance, sizeof(instance));
 	executor__mcp__v1__envelope__init(&envelope);
 	executor__mcp__v1__hello__init(&hello);
-	hello.protocol_min = ENVELOPE_PROTOCOL_MIN;
-	hello.protocol_max = ENVELOPE_PROTOCOL_MAX;
+	hello.protocol_min = version_protocol_min;
+	hello.protocol_max = version_protocol_max;
 	hello.version = version;
 	hello.adapter_instance =
 		(ProtobufCBinaryData){sizeof(instance), instance};

@@ -2,6 +2,7 @@
  * own, whose functions stand here instead of those of server/mcp. */
 #include "server/face/mcp_stream.h"
 
+#include "proto/version.h"
 #include "server/face/mcp_service.h"
 #include "server/face/peer.h"
 #include "server/face/service.h"
@@ -198,8 +199,8 @@ static envelope_hello_t good_hello(void)
 	envelope_hello_t hello;
 
 	executor__mcp__v1__hello__init(&hello);
-	hello.protocol_min = ENVELOPE_PROTOCOL_MIN;
-	hello.protocol_max = ENVELOPE_PROTOCOL_MAX;
+	hello.protocol_min = version_protocol_min;
+	hello.protocol_max = version_protocol_max;
 	hello.adapter_instance.data = adapter;
 	hello.adapter_instance.len = ENVELOPE_ID_BYTES;
 	hello.epoch = 7;
@@ -309,8 +310,8 @@ static void a_hello_is_welcomed_at_once(void **state)
 	send_hello(w, &hello);
 	const envelope_welcome_t *welcome = wait_envelope(w)->welcome;
 	assert_non_null(welcome);
-	assert_int_equal(welcome->protocol, ENVELOPE_PROTOCOL_MAX);
-	assert_string_equal(welcome->version, EXECUTOR_VERSION);
+	assert_int_equal(welcome->protocol, version_protocol_max);
+	assert_string_equal(welcome->version, version_text);
 	assert_int_equal(welcome->epoch, 7);
 	assert_memory_equal(welcome->daemon_instance.data, instance,
 			    ENVELOPE_ID_BYTES);
@@ -332,7 +333,7 @@ static void a_hello_for_somebody_else_is_refused(void **state)
 	for (int i = 0; i < 3; i++)
 		hello[i] = good_hello();
 	hello[0].protocol_min = hello[0].protocol_max =
-		ENVELOPE_PROTOCOL_MAX + 1;
+		version_protocol_max + 1;
 	hello[1].epoch = 8;
 	hello[2].daemon_instance.data = other;
 	for (int i = 0; i < 3; i++) {

@@ -70,9 +70,9 @@ static void a_newer_database_is_refused(void **state)
 	/* The new version is in the WAL alone. */
 	raw(r->db, "PRAGMA user_version = 4711");
 	assert_true(file_mode(r->wal) >= 0);
-	assert_untouched(r, ERR_STORE, "schema version 4711");
+	assert_untouched(r, ERR_VERSION, "schema version 4711");
 	snprintf(versions, sizeof(versions), "up to %d", schema_version());
-	assert_untouched(r, ERR_STORE, versions);
+	assert_untouched(r, ERR_VERSION, versions);
 }
 
 static void a_damaged_owner_is_refused(void **state)
