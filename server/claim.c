@@ -10,12 +10,15 @@
 #include "election/owner.h"
 #include "election/plat.h"
 #include "proto/clock.h"
+#include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/token.h"
+#include "proto/version.h"
 #include "server/config.h"
 #include "server/face/port.h"
+#include "server/hub.h"
 
 enum { PAUSE_NS = 5 * 1000 * 1000 };
 
@@ -142,6 +145,37 @@ int claim(const struct config *config, struct owner **o, char **data_dir,
 	}
 	fprintf(stderr, "executord: error: %s\n", e.text);
 	return OWNER_EXIT_FAILED;
+}
+
+static bool open_port(struct hub *h, struct port **port, struct err *e)
+{
+	struct port *ours = *port;
+
+	*port = NULL;
+	return !ours || hub_open_port(h, ours, e);
+}
+
+bool publish(struct owner *o, struct hub *h, struct port **port, struct err *e)
+{
+	struct manifest m = {
+		.epoch = hub_epoch(h),
+		.protocol_min = version_protocol_min,
+		.protocol_max = version_protocol_max,
+	};
+	struct election_error why;
+
+	snprintf(m.version, sizeof(m.version), "%s", version_text);
+	memcpy(m.instance, hub_instance(h), sizeof(m.instance));
+	int fd = owner_listen(o, m.epoch, &why);
+	if (fd < 0)
+		return err_set(e, err_by_name(why.code), "%s", why.why);
+	hub_listen(h, fd);
+	if (!open_port(h, port, e))
+		return false;
+	snprintf(m.tcp_url, sizeof(m.tcp_url), "%s", hub_url(h));
+	if (!owner_publish(o, &m, &why))
+		return err_set(e, err_by_name(why.code), "%s", why.why);
+	return true;
 }
 
 void yield(struct owner *o, const struct config *config, const char *program)

@@ -8,7 +8,11 @@
 #ifndef SERVER_CLAIM_H
 #define SERVER_CLAIM_H
 
+#include <stdbool.h>
+
 struct config;
+struct err;
+struct hub;
 struct owner;
 struct port;
 
@@ -18,6 +22,11 @@ struct port;
  * *port bound, or NULL when none was asked for; both are the caller's. */
 int claim(const struct config *config, struct owner **o, char **data_dir,
 	  struct port **port);
+
+/* Listen on a socket of our own, serve it and the port (the hub's from now on;
+ * *port may be NULL), and hang out the manifest.  An owner that cannot be found
+ * must not live: any error ends it. */
+bool publish(struct owner *o, struct hub *h, struct port **port, struct err *e);
 
 /* The directory, which is ours, wants a newer program, this one: become it.
  * Returns, having said why, when that is not possible; program may be NULL. */

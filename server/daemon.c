@@ -21,6 +21,7 @@
 #include "server/face/port.h"
 #include "server/hub.h"
 #include "server/idle.h"
+#include "server/manager.h"
 #include "server/watchdog.h"
 
 enum daemon_state {
@@ -33,9 +34,10 @@ enum daemon_state {
 };
 
 enum {
-	LEAVE_MS = 2000, /* for goodbyes and what is queued before them */
-	STOP_MS = 8000,	 /* the ladder of a source takes five seconds */
-	CHECK_S = 2,	 /* where the system cannot watch files */
+	LEAVE_MS = 2000,  /* for goodbyes and what is queued before them */
+	STOP_MS = 8000,	  /* the ladder of a source takes five seconds */
+	OPEN_MS = 300000, /* a large database that is brought up to date */
+	CHECK_S = 2,	  /* where the system cannot watch files */
 };
 
 struct daemon {
@@ -55,6 +57,7 @@ struct daemon {
 	ev_prepare turn;   /* the end of each turn of the loop */
 	ev_timer patience; /* of the step that stopping is in */
 	struct idle idle;
+	struct manager manager;
 	uint32_t asked_ms; /* for the drain that was asked for */
 };
 
@@ -141,6 +144,10 @@ static void drain(struct daemon *d, uint32_t ms)
 	ev_io_stop(d->loop, &d->watch);
 	ev_timer_stop(d->loop, &d->check);
 	idle_look(&d->idle, true);
+	manager_say(&d->manager,
+		    "STOPPING=1\nSTATUS=Finishing what runs\n"
+		    "EXTEND_TIMEOUT_USEC=%llu\n",
+		    ((unsigned long long)ms + LEAVE_MS + 2 * STOP_MS) * 1000);
 	owner_unpublish(d->owner);
 	hub_drain(d->hub);
 	be_patient(d, ms);
@@ -229,51 +236,22 @@ static void watch_owner(struct daemon *d)
 	}
 }
 
-static bool open_port(struct daemon *d, struct err *e)
-{
-	struct port *port = d->port;
-
-	d->port = NULL;
-	return !port || hub_open_port(d->hub, port, e);
-}
-
-/* An owner that cannot be found must not live: any error ends it. */
-static bool publish(struct daemon *d, struct err *e)
-{
-	struct manifest m = {
-		.epoch = hub_epoch(d->hub),
-		.protocol_min = version_protocol_min,
-		.protocol_max = version_protocol_max,
-	};
-	struct election_error why;
-
-	snprintf(m.version, sizeof(m.version), "%s", version_text);
-	memcpy(m.instance, hub_instance(d->hub), sizeof(m.instance));
-	int fd = owner_listen(d->owner, m.epoch, &why);
-	if (fd < 0)
-		return from_election(e, &why);
-	hub_listen(d->hub, fd);
-	if (!open_port(d, e))
-		return false;
-	snprintf(m.tcp_url, sizeof(m.tcp_url), "%s", hub_url(d->hub));
-	if (!owner_publish(d->owner, &m, &why))
-		return from_election(e, &why);
-	return true;
-}
-
 static void serve(struct daemon *d, const struct err *why)
 {
 	struct err e;
 
 	if (d->state != DAEMON_STARTING)
 		return;
-	if (why || !publish(d, &e)) {
+	if (why || !publish(d->owner, d->hub, &d->port, &e)) {
 		fail(d, why ? why : &e);
 		stopped(d);
 		return;
 	}
+	while (d->manager.count > 0)
+		hub_listen_also(d->hub, d->manager.fds[--d->manager.count]);
 	advance(d, DAEMON_SERVING);
 	owner_ready(d->owner);
+	manager_ready(&d->manager, d->loop);
 	watch_owner(d);
 	log_info("daemon", "version=%s pid=%ld epoch=%" PRIu64 " socket=%s%s%s",
 		 version_text, (long)getpid(), hub_epoch(d->hub),
@@ -301,7 +279,7 @@ static void retire(struct daemon *d)
 		return;
 	}
 	log_info("daemon", "somebody came at the last moment");
-	if (publish(d, &e))
+	if (publish(d->owner, d->hub, &d->port, &e))
 		return;
 	log_broken("daemon", "reason=%s %s", err_name(e.reason), e.text);
 	d->status = DAEMON_EXIT_BROKEN;
@@ -478,8 +456,13 @@ static bool start(struct daemon *d, struct err *e)
 	if (!open_log(d, e) || !make_loop(d, e))
 		return false;
 	owner_progress(d->owner, "opening the database");
+	manager_say(&d->manager,
+		    "STATUS=Opening the database\n"
+		    "EXTEND_TIMEOUT_USEC=%llu\n",
+		    OPEN_MS * 1000ull);
 	d->hub = hub_new(d->loop, d->config, d->data_dir, &newer, e);
 	if (!d->hub) {
+		manager_keep(&d->manager);
 		yield(d->owner, d->config, newer);
 		free(newer);
 		return false;
@@ -494,6 +477,7 @@ int daemon_run(const struct config *config)
 	struct err e;
 
 	log_open(STDERR_FILENO, config->log_level);
+	manager_init(&d.manager);
 	d.status = claim(config, &d.owner, &d.data_dir, &d.port);
 	if (!d.owner)
 		goto out;
@@ -502,6 +486,7 @@ int daemon_run(const struct config *config)
 	else if (d.state != DAEMON_STOPPED)
 		ev_run(d.loop, 0);
 	watchdog_stop();
+	manager_stop(&d.manager);
 	hub_free(d.hub);
 	owner_unpublish(d.owner);
 	log_info("daemon", "ended with status %d", d.status);

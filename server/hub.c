@@ -1,5 +1,6 @@
 #include "server/hub.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ enum {
 	SOURCE_MEMORY_MS = 10000,
 	FIRST_LIST_MS = 5000,
 	HELLO_MS = 5000,
+	OTHERS = 4,
 };
 
 /* In the order in which they are made. */
@@ -54,7 +56,9 @@ struct hub {
 	struct reflection *reflection;
 	struct peers *peers;
 	struct listener *listener;
-	struct port *port;		   /* NULL: not on TCP */
+	struct port *port;		 /* NULL: not on TCP */
+	struct listener *others[OTHERS]; /* passed by a service manager */
+	size_t other_count;
 	const struct admin_events *events; /* the daemon's, and owner with it */
 	void *owner;
 };
@@ -256,6 +260,13 @@ bool hub_rotate_token(struct hub *h, struct err *e)
 	return ok;
 }
 
+void hub_listen_also(struct hub *h, int fd)
+{
+	assert(h->other_count < OTHERS);
+	h->others[h->other_count++] =
+		listener_new(h->loop, fd, h->peers, h->config->connections);
+}
+
 size_t hub_peers(const struct hub *h)
 {
 	return peers_count(h->peers) + (h->port ? port_peers(h->port) : 0);
@@ -282,12 +293,16 @@ bool hub_is_used(const struct hub *h)
 void hub_take(struct hub *h)
 {
 	listener_take(h->listener);
+	for (size_t i = 0; i < h->other_count; i++)
+		listener_take(h->others[i]);
 }
 
 void hub_shut(struct hub *h)
 {
 	listener_free(h->listener);
 	h->listener = NULL;
+	while (h->other_count > 0)
+		listener_free(h->others[--h->other_count]);
 }
 
 void hub_require(struct hub *h, const char *min_version,
@@ -331,7 +346,7 @@ void hub_free(struct hub *h)
 	if (!h)
 		return;
 	port_free(h->port);
-	listener_free(h->listener);
+	hub_shut(h);
 	peers_free(h->peers);
 	reflection_free(h->reflection);
 	health_free(h->health);

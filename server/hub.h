@@ -48,6 +48,9 @@ const char *hub_url(const struct hub *h);
 /* Another token; what the old one opened is closed. */
 bool hub_rotate_token(struct hub *h, struct err *e);
 
+/* Serve that one, too, for as long as the hub is served at all. */
+void hub_listen_also(struct hub *h, int fd);
+
 /* Connections, and calls in them. */
 size_t hub_peers(const struct hub *h);
 size_t hub_streams(const struct hub *h);
