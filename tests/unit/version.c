@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#define TWENTY "aaaaaaaaaaaaaaaaaaaa"
+
 static void ours_is_one(void **state)
 {
 	(void)state;
@@ -67,8 +69,7 @@ static void what_is_none_comes_before_all(void **state)
 		"1.2.3 ",
 		"1.2.3-\n",
 		"-1.2.3",
-		"1.2.3-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaa",
+		"1.2.3-" TWENTY TWENTY TWENTY,
 	};
 
 	(void)state;
