@@ -148,7 +148,8 @@ bool local_check_batch(struct slice text, const char *revision, struct err *e)
 bool local_waiting_helps(enum reason trouble)
 {
 	return trouble == ERR_DAEMON_STARTING ||
-	       trouble == ERR_DAEMON_UNREACHABLE || trouble == ERR_LOST ||
+	       trouble == ERR_DAEMON_UNREACHABLE ||
+	       trouble == ERR_DAEMON_STOPPED || trouble == ERR_LOST ||
 	       trouble == ERR_DRAINING || trouble == ERR_OVERLOADED ||
 	       trouble == ERR_MISMATCH;
 }

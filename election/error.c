@@ -9,16 +9,36 @@
 /* Every word that election/ says itself or that a daemon may say of its own
  * failed start. */
 static const char *const codes[] = {
-	"already_exists",    "crash_loop",
-	"daemon_starting",   "daemon_unreachable",
-	"fs_no_locks",	     "internal",
-	"invalid_argument",  "io_error",
-	"mismatch",	     "not_found",
-	"not_running",	     "overloaded",
-	"permission_denied", "read_only",
-	"no_space",	     "store",
+	"already_exists",    "corrupt",	       "crash_loop",
+	"daemon_starting",   "daemon_stopped", "daemon_unreachable",
+	"fs_no_locks",	     "internal",       "invalid_argument",
+	"io_error",	     "mismatch",       "network_fs",
+	"no_descriptors",    "no_processes",   "no_space",
+	"not_found",	     "not_running",    "overloaded",
+	"permission_denied", "read_only",      "store",
 	"version",	     "wrong_owner",
 };
+
+/* Errors of the machine that are the same wherever they come up. */
+static const struct condition {
+	int number;
+	const char *code;
+	const char *advice;
+} conditions[] = {
+	{ENOSPC, "no_space", "free some space"},
+	{EDQUOT, "no_space", "free some space"},
+	{EROFS, "read_only", "make it writable, or give another --data-dir"},
+	{EMFILE, "no_descriptors", "raise `ulimit -n`"},
+	{ENFILE, "no_descriptors", "raise the sysctl fs.file-max"},
+};
+
+static const struct condition *condition_of(int number)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
+		if (conditions[i].number == number)
+			return &conditions[i];
+	return NULL;
+}
 
 /* One event is one line, whatever a path or a candidate put into it; and it
  * ends with a whole character, though snprintf may have cut one in two. */
@@ -71,16 +91,14 @@ bool election_error_sys(struct election_error *e, const char *code,
 	int number = errno;
 	va_list ap;
 
-	if (number == ENOSPC || number == EDQUOT)
-		code = "no_space";
-	else if (number == EROFS)
-		code = "read_only";
-	e->code = election_error_code(code);
+	const struct condition *c = condition_of(number);
+	e->code = election_error_code(c ? c->code : code);
 	va_start(ap, fmt);
 	vsnprintf(e->why, sizeof(e->why), fmt, ap);
 	va_end(ap);
 	size_t len = strlen(e->why);
-	snprintf(e->why + len, sizeof(e->why) - len, ": %s", strerror(number));
+	snprintf(e->why + len, sizeof(e->why) - len, ": %s%s%s",
+		 strerror(number), c ? "; " : "", c ? c->advice : "");
 	make_presentable(e->why);
 	return false;
 }

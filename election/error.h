@@ -25,8 +25,9 @@ bool election_error_set(struct election_error *e, const char *code,
 			const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same, with ": " and strerror(errno) behind it.  A full and a read-only
- * disk replace the code by their own. */
+/* The same, with ": " and strerror(errno) behind it, and what to do where that
+ * is known.  A full or read-only disk, and no descriptor left, replace the code
+ * by their own. */
 bool election_error_sys(struct election_error *e, const char *code,
 			const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

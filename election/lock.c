@@ -75,7 +75,7 @@ enum lock_outcome lock_try(int dir_fd, const char *dir, const char *name,
 			election_error_sys(
 				e, "fs_no_locks",
 				"cannot lock %s/%s: the file system must "
-				"support flock()",
+				"support flock(); give another --data-dir",
 				dir, name);
 		close(file);
 		if (done != 0)

@@ -168,7 +168,7 @@ static enum owner_outcome take(struct owner *o, int64_t *wait_ms,
 	const char *network = plat_network_fs(o->dir_fd);
 	if (network) {
 		election_error_set(
-			e, "fs_no_locks",
+			e, "network_fs",
 			"%s lies on %s, where two machines can hold "
 			"one lock: put the data directory on a local "
 			"disk",

@@ -66,12 +66,16 @@ static void fail(int fd, int error, const char *what, const char *path)
 	size_t len = append(text, 0,
 			    error == ENOENT   ? "F not_found "
 			    : error == EACCES ? "F permission_denied "
+			    : error == EAGAIN ? "F no_processes "
 					      : "F io_error ");
 
 	len = append(text, len, what);
 	len = append(text, len, path);
 	len = append(text, len, ": ");
 	len = append(text, len, reason(error));
+	if (error == EAGAIN)
+		len = append(text, len,
+			     "; end some processes, or raise `ulimit -u`");
 	text[len++] = '\n';
 	if (write(fd, text, len) < 0)
 		_exit(EXIT_NOT_STARTED);
@@ -259,7 +263,10 @@ bool spawn_start(struct spawn *s, const char *program, const char *data_dir,
 	s->middle = fork_middle(
 		&(struct plan){program, argv, environment, log, ends[1]});
 	if (s->middle < 0)
-		election_error_sys(e, "io_error", "cannot start %s", program);
+		election_error_sys(e, "no_processes",
+				   "no process can be made for %s: end some, "
+				   "or raise `ulimit -u`",
+				   program);
 	close(ends[1]);
 	ok = s->middle > 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 	s->running = ok;

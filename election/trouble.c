@@ -1,6 +1,7 @@
 #include "election/trouble.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static bool is_stopped(int64_t pid, uint64_t start_ticks, const char *boot_id)
 static void say_stopped(struct election_error *e, int64_t pid,
 			const char *data_dir)
 {
-	election_error_set(e, "daemon_unreachable",
+	election_error_set(e, "daemon_stopped",
 			   "the daemon of %s (pid %" PRId64
 			   ") is stopped; kill -CONT %" PRId64 " lets it go on",
 			   data_dir, pid, pid);
@@ -76,7 +77,18 @@ void trouble_starting(struct election_error *e, int dir_fd,
 		file_line(text, "phase", phase, sizeof(phase));
 	}
 	int64_t who = strtoll(pid, NULL, 10);
-	if (is_stopped(who, strtoull(ticks, NULL, 10), boot_id))
+	/* One that was stopped before it could write says nothing there. */
+	pid_t holder = plat_lock_holder(dir_fd, "owner.lock");
+	bool stopped = false;
+	if (holder > 0 && holder != who) {
+		who = holder;
+		snprintf(pid, sizeof(pid), "%" PRId64, who);
+		snprintf(phase, sizeof(phase), "unknown");
+		plat_boot_id(boot_id);
+		uint64_t start_ticks = 0;
+		plat_process(holder, &start_ticks, &stopped);
+	}
+	if (stopped || is_stopped(who, strtoull(ticks, NULL, 10), boot_id))
 		say_stopped(e, who, data_dir);
 	else
 		election_error_set(e, "daemon_starting",

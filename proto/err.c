@@ -51,6 +51,12 @@ static const struct {
 	[ERR_DAEMON_UNREACHABLE] = {GRPC_UNAVAILABLE, -32603,
 				    "daemon_unreachable"},
 	[ERR_NOT_RUNNING] = {GRPC_UNAVAILABLE, -32603, "not_running"},
+	[ERR_DAEMON_STOPPED] = {GRPC_UNAVAILABLE, -32603, "daemon_stopped"},
+	[ERR_NO_DESCRIPTORS] = {GRPC_RESOURCE_EXHAUSTED, -32603,
+				"no_descriptors"},
+	[ERR_NO_PROCESSES] = {GRPC_RESOURCE_EXHAUSTED, -32603, "no_processes"},
+	[ERR_NETWORK_FS] = {GRPC_FAILED_PRECONDITION, -32603, "network_fs"},
+	[ERR_CORRUPT] = {GRPC_DATA_LOSS, -32603, "corrupt"},
 	[ERR_NO_SPACE] = {GRPC_RESOURCE_EXHAUSTED, -32603, "no_space"},
 	[ERR_READ_ONLY] = {GRPC_FAILED_PRECONDITION, -32603, "read_only"},
 	[ERR_NO_LOCKS] = {GRPC_FAILED_PRECONDITION, -32603, "fs_no_locks"},
@@ -95,6 +101,27 @@ bool err_set(struct err *e, enum reason reason, const char *fmt, ...)
 	return false;
 }
 
+/* Errors of the machine that are the same wherever they come up. */
+static const struct condition {
+	int number;
+	enum reason reason;
+	const char *advice;
+} conditions[] = {
+	{ENOSPC, ERR_NO_SPACE, "free some space"},
+	{EDQUOT, ERR_NO_SPACE, "free some space"},
+	{EROFS, ERR_READ_ONLY, "make it writable, or give another --data-dir"},
+	{EMFILE, ERR_NO_DESCRIPTORS, "raise `ulimit -n`"},
+	{ENFILE, ERR_NO_DESCRIPTORS, "raise the sysctl fs.file-max"},
+};
+
+static const struct condition *condition_of(int number)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
+		if (conditions[i].number == number)
+			return &conditions[i];
+	return NULL;
+}
+
 bool err_sys(struct err *e, enum reason reason, const char *fmt, ...)
 {
 	int number = errno;
@@ -102,17 +129,14 @@ bool err_sys(struct err *e, enum reason reason, const char *fmt, ...)
 
 	if (!e)
 		return false;
-	if (number == ENOSPC || number == EDQUOT)
-		reason = ERR_NO_SPACE;
-	else if (number == EROFS)
-		reason = ERR_READ_ONLY;
-	e->reason = reason;
+	const struct condition *c = condition_of(number);
+	e->reason = c ? c->reason : reason;
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	size_t len = strlen(e->text);
-	snprintf(e->text + len, sizeof(e->text) - len, ": %s",
-		 strerror(number));
+	snprintf(e->text + len, sizeof(e->text) - len, ": %s%s%s",
+		 strerror(number), c ? "; " : "", c ? c->advice : "");
 	trim_to_character(e->text);
 	return false;
 }

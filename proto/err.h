@@ -65,14 +65,19 @@ enum reason {
 	ERR_SOURCE_PROTOCOL, /* the source answers, but not in MCP */
 	ERR_DAEMON_STARTING,
 	ERR_DAEMON_UNREACHABLE,
-	ERR_NOT_RUNNING, /* no daemon, and none may be started */
+	ERR_DAEMON_STOPPED, /* by a signal: it can be told to go on */
+	ERR_NOT_RUNNING,    /* no daemon, and none may be started */
 	/* The machine says no. */
 	ERR_NO_SPACE,
 	ERR_READ_ONLY,
-	ERR_NO_LOCKS,	 /* the file system cannot lock */
-	ERR_WRONG_OWNER, /* the data directory is someone else's */
+	ERR_NO_DESCRIPTORS, /* EMFILE, ENFILE */
+	ERR_NO_PROCESSES,   /* fork() failed */
+	ERR_NO_LOCKS,	    /* the file system cannot lock */
+	ERR_NETWORK_FS,	    /* or may lock for two machines at once */
+	ERR_WRONG_OWNER,    /* the data directory is someone else's */
 	ERR_CRASH_LOOP,
-	ERR_STORE, /* the database is corrupt, newer or unwritable */
+	ERR_CORRUPT, /* the database is damaged */
+	ERR_STORE,   /* it, or the key, is of no use otherwise */
 	ERR_IO,
 	ERR_LOST, /* the connection ended */
 	ERR_INTERNAL,
@@ -91,8 +96,9 @@ struct err {
 bool err_set(struct err *e, enum reason reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same, with ": " and strerror(errno) behind it.  ENOSPC, EDQUOT and
- * EROFS replace the reason by their own. */
+/* The same, with ": " and strerror(errno) behind it, and what to do where that
+ * is known.  A full or read-only disk, and no descriptor left, replace the
+ * reason by their own. */
 bool err_sys(struct err *e, enum reason reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -17,7 +17,7 @@ static bool run_check(struct store *s, struct op *op, struct err *e)
 	/* One row that says ok, or the first fault. */
 	query_begin(&q, s, "PRAGMA quick_check(1)");
 	if (query_next(&q) && !slice_is(query_column(&q, 0), "ok"))
-		sound = err_set(e, ERR_STORE,
+		sound = err_set(e, ERR_CORRUPT,
 				"%s is damaged: %.200s; stop the daemon and "
 				"put a copy back, or move the file away",
 				s->path, query_column_text(&q, 0));

@@ -18,10 +18,10 @@ static const struct meaning {
 	 "free some space, then try again"},
 	{SQLITE_READONLY, ERR_READ_ONLY, "cannot be written",
 	 "make it and its directory writable"},
-	{SQLITE_CORRUPT, ERR_STORE, "is damaged",
+	{SQLITE_CORRUPT, ERR_CORRUPT, "is damaged",
 	 "stop executord, keep a copy, then restore a backup or move it away "
 	 "to start with an empty one"},
-	{SQLITE_NOTADB, ERR_STORE, "is not a database",
+	{SQLITE_NOTADB, ERR_CORRUPT, "is not a database",
 	 "restore a backup, or move it away to start with an empty one"},
 	{SQLITE_CANTOPEN, ERR_STORE, "cannot be opened",
 	 "it must be a file, and it and its directory yours to write"},
@@ -39,10 +39,17 @@ static const struct meaning unexpected = {
 	SQLITE_ERROR, ERR_INTERNAL, "refused a statement",
 	"this is a mistake in executord: please report it"};
 
-static const struct meaning *meaning_of(int code)
+/* Not SQLite's: it says CANTOPEN. */
+static const struct meaning no_descriptors = {
+	SQLITE_CANTOPEN, ERR_NO_DESCRIPTORS, "cannot be opened",
+	"raise `ulimit -n`"};
+
+static const struct meaning *meaning_of(int code, int number)
 {
 	size_t count = sizeof(meanings) / sizeof(meanings[0]);
 
+	if (code == SQLITE_CANTOPEN && (number == EMFILE || number == ENFILE))
+		return &no_descriptors;
 	for (size_t i = 0; i < count; i++)
 		if (meanings[i].code == code)
 			return &meanings[i];
@@ -66,7 +73,7 @@ static int code_of(int rc, int number)
 bool query_error(struct store *s, int rc, struct err *e)
 {
 	int number = errno;
-	const struct meaning *m = meaning_of(code_of(rc, number));
+	const struct meaning *m = meaning_of(code_of(rc, number), number);
 	bool system =
 		(rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
 

@@ -26,7 +26,8 @@ static void move(struct list *to, struct op *op)
 static bool fails_all(enum reason reason)
 {
 	return reason == ERR_NO_SPACE || reason == ERR_READ_ONLY ||
-	       reason == ERR_STORE || reason == ERR_IO;
+	       reason == ERR_STORE || reason == ERR_CORRUPT ||
+	       reason == ERR_NO_DESCRIPTORS || reason == ERR_IO;
 }
 
 /* False, with *e set, when the whole transaction cannot go on. */

@@ -73,7 +73,7 @@ static bool check_wal(const char *path, const char *data_dir, struct err *e)
 	bool alone = empty && stat(wal_path, &wal) == 0 && wal.st_size > 0;
 
 	free(wal_path);
-	return !alone || err_set(e, ERR_STORE,
+	return !alone || err_set(e, ERR_CORRUPT,
 				 "%s is missing or empty, but its -wal is not: "
 				 "nothing was touched; restore both from one "
 				 "backup, or move the -wal away to start empty",

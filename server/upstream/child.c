@@ -295,8 +295,10 @@ bool child_start(const struct child_options *o, struct child *child,
 		goto out;
 	child->pid = fork_quietly(o, program.data, env, pipes);
 	if (child->pid < 0) {
-		err_sys(e, ERR_SOURCE_DOWN,
-			"cannot start source %s: no process", o->name);
+		err_sys(e, ERR_NO_PROCESSES,
+			"cannot start source %s: no process can be made: end "
+			"some, or raise `ulimit -u`",
+			o->name);
 		goto out;
 	}
 	close(pipes[PIPE_REFUSAL][END_WRITE]);

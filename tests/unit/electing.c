@@ -165,10 +165,10 @@ static bool is_crash_loop(struct election *el, enum election_want want)
 	return strcmp(election_trouble(el)->code, "crash_loop") == 0;
 }
 
-static bool is_unreachable(struct election *el, enum election_want want)
+static bool is_stopped(struct election *el, enum election_want want)
 {
 	(void)want;
-	return strcmp(election_trouble(el)->code, "daemon_unreachable") == 0;
+	return strcmp(election_trouble(el)->code, "daemon_stopped") == 0;
 }
 
 static bool is_lost_to_another(struct election *el, enum election_want want)
@@ -567,12 +567,12 @@ static void a_stopped_owner_is_named_and_not_replaced(void **state)
 	kill((pid_t)pid, SIGSTOP);
 	await_stop(pid);
 	election_lost(el, now_ms());
-	assert_true(run(el, is_unreachable));
+	assert_true(run(el, is_stopped));
 	snprintf(advice, sizeof(advice), "kill -CONT %ld", pid);
 	assert_non_null(strstr(election_trouble(el)->why, advice));
 	/* A candidate that loses to it does not hide the diagnosis. */
 	while (election_started(el) < 2)
-		assert_true(run(el, is_unreachable));
+		assert_true(run(el, is_stopped));
 	assert_non_null(strstr(election_trouble(el)->why, advice));
 	kill((pid_t)pid, SIGCONT);
 	assert_true(run(el, is_idle));
@@ -594,7 +594,7 @@ static void a_daemon_stopped_while_starting_is_named(void **state)
 	long pid = place_last(&place, "pids");
 	await_stop(pid);
 	struct election *second = begin_client();
-	assert_true(run(second, is_unreachable));
+	assert_true(run(second, is_stopped));
 	snprintf(advice, sizeof(advice), "kill -CONT %ld", pid);
 	assert_non_null(strstr(election_trouble(second)->why, advice));
 	kill((pid_t)pid, SIGCONT);

@@ -66,9 +66,13 @@ static void the_system_may_know_better_why(void **state)
 		int number;
 		enum reason want;
 	} rows[] = {
-		{ENOENT, ERR_IO},	{EACCES, ERR_IO},
-		{ENOSPC, ERR_NO_SPACE}, {EDQUOT, ERR_NO_SPACE},
+		{ENOENT, ERR_IO},
+		{EACCES, ERR_IO},
+		{ENOSPC, ERR_NO_SPACE},
+		{EDQUOT, ERR_NO_SPACE},
 		{EROFS, ERR_READ_ONLY},
+		{EMFILE, ERR_NO_DESCRIPTORS},
+		{ENFILE, ERR_NO_DESCRIPTORS},
 	};
 	struct err e;
 
@@ -78,7 +82,11 @@ static void the_system_may_know_better_why(void **state)
 		assert_false(err_sys(&e, ERR_IO, "open %s", "/x"));
 		assert_int_equal(e.reason, rows[i].want);
 		assert_memory_equal(e.text, "open /x: ", 9);
-		assert_string_equal(e.text + 9, strerror(rows[i].number));
+		const char *system = strerror(rows[i].number);
+		assert_memory_equal(e.text + 9, system, strlen(system));
+		/* What is known to help is said, too. */
+		assert_int_equal(e.text[9 + strlen(system)],
+				 e.reason == ERR_IO ? '\0' : ';');
 	}
 }
 

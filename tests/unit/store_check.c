@@ -51,7 +51,7 @@ static void damage_is_found_where_nobody_looked(void **state)
 	assert_int_equal(fclose(file), 0);
 	room_open(r);
 	a = check(r);
-	assert_int_equal(a.reason, ERR_STORE);
+	assert_int_equal(a.reason, ERR_CORRUPT);
 	assert_non_null(strstr(a.text, r->db));
 }
 

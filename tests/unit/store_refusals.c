@@ -40,10 +40,10 @@ static void a_file_that_is_no_database_is_refused(void **state)
 
 	memset(text, 'x', sizeof(text));
 	file_write(r->db, text, sizeof(text));
-	assert_untouched(r, ERR_STORE, "is not a database");
+	assert_untouched(r, ERR_CORRUPT, "is not a database");
 	/* Cut off in its first page. */
 	file_write(r->db, "SQLite format 3", 16);
-	assert_untouched(r, ERR_STORE, "is not a database");
+	assert_untouched(r, ERR_CORRUPT, "is not a database");
 }
 
 static void a_foreign_database_is_refused(void **state)
@@ -93,7 +93,7 @@ static void a_damaged_owner_is_refused(void **state)
 	memset(db.data + 4096, 0xff, 4096); /* the table owner */
 	file_write(r->db, db.data, db.len);
 	file_write(r->wal, wal.data, wal.len);
-	assert_untouched(r, ERR_STORE, "is damaged");
+	assert_untouched(r, ERR_CORRUPT, "is damaged");
 	buf_finish(&db);
 	buf_finish(&wal);
 }
@@ -118,13 +118,13 @@ static void damage_found_later_is_told_and_not_repaired(void **state)
 	buf_finish(&db);
 	room_open(r);
 	list_sources(r, &l);
-	assert_int_equal(l.end.reason, ERR_STORE);
+	assert_int_equal(l.end.reason, ERR_CORRUPT);
 	assert_non_null(strstr(l.end.text, r->db));
 	add_source(r, "two", NULL, 0, &a[0]);
 	store_source_remove(r->store, "none", on_done, &a[1]);
 	room_run(r);
-	assert_int_equal(a[0].reason, ERR_STORE);
-	assert_int_equal(a[1].reason, ERR_STORE);
+	assert_int_equal(a[0].reason, ERR_CORRUPT);
+	assert_int_equal(a[1].reason, ERR_CORRUPT);
 }
 
 static void an_empty_file_is_a_new_store(void **state)
@@ -156,10 +156,10 @@ static void a_log_without_its_database_is_kept(void **state)
 	assert_true(wal.len > 0);
 	assert_int_equal(unlink(r->db), 0);
 	file_write(r->wal, wal.data, wal.len);
-	room_refuses(r, ERR_STORE, "missing or empty");
+	room_refuses(r, ERR_CORRUPT, "missing or empty");
 	assert_int_equal(file_mode(r->db), -1);
 	file_write(r->db, "", 0);
-	room_refuses(r, ERR_STORE, "missing or empty");
+	room_refuses(r, ERR_CORRUPT, "missing or empty");
 	assert_true(file_is(r->wal, &wal));
 	buf_finish(&wal);
 }
