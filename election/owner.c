@@ -210,6 +210,8 @@ enum owner_outcome owner_take(struct owner **to, const char *data_dir,
 		break;
 	case OWNER_FAILED:
 		tell(o, READY_FAILED, 0, e);
+		if (o->breaker.failures > 0)
+			breaker_blame(&o->breaker, o->run_fd, o->run, e->why);
 		break;
 	}
 	/* No owner's code has run: the lock may go before the process. */
