@@ -23,6 +23,9 @@ const needs = {
 		return spawnSync('strace', ['-qq', '-o', '/dev/null', '-e', 'inject=fsync:delay_enter=1', 'true']).status === 0 ?
 			null : 'strace may not trace here';
 	},
+	cgroup: () => fs.existsSync('/sys/fs/cgroup/cgroup.controllers') &&
+		spawnSync('sh', ['-c', 'd=/sys/fs/cgroup/executor-probe-$$; mkdir $d && test -e $d/cgroup.kill; r=$?; rmdir $d; exit $r']).status === 0 ?
+		null : 'needs cgroup v2 that may be written',
 	tmpfs: () => {
 		const r = spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs none /mnt']);
 		return r.status === 0 ? null : 'may not mount here';
