@@ -46,7 +46,7 @@ static bool is_option(int fd, int option, int wanted)
 /* Ours are unix sockets: who connects is known by his uid. */
 static bool is_listener(int fd)
 {
-	struct sockaddr_storage name;
+	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(name);
 
 	return getsockname(fd, (struct sockaddr *)&name, &len) == 0 &&

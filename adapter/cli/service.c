@@ -42,8 +42,6 @@ enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
 /* --- systemctl ------------------------------------------------------------ */
 
-extern char **environ;
-
 /* Run systemctl --user with these words; what it says is not for people.
  * False when there is none, or it says no. */
 static bool systemctl(const char *verb, const char *more, const char *unit)

@@ -62,13 +62,18 @@ export const withOptions = (options, { traced = false } = {}) =>
 
 // The same under the injector; once: only the first one that is started.
 export function injecting(hub, expressions, { once = true, options = '', paths = [] } = {}) {
-	const strace = ['strace', '-D', '-qq', '-o', '/dev/null',
+	const trace = path.join(hub.root, `trace-${Math.random().toString(36).slice(2)}`);
+	const strace = ['strace', '-D', '-q', '-o', `'${trace}'`, `-e 'trace=${expressions.map(e => e.split(':')[0]).join(',')}'`,
 		...paths.flatMap(p => ['-P', `'${p}'`]),
 		...expressions.flatMap(e => ['-e', `'inject=${e}'`])].join(' ');
 	const mark = path.join(hub.root, `once-${Math.random().toString(36).slice(2)}`);
 	return (once ? `mkdir '${mark}' 2>/dev/null || exec '${executord}' ${options} "$@"\n` : '') +
 		`ASAN_OPTIONS=detect_leaks=0 exec ${strace} '${executord}' ${options} "$@"`;
 }
+
+// How many programs the injector has killed.
+export const injectedKills = hub => fs.readdirSync(hub.root).filter(f => f.startsWith('trace-') &&
+	fs.readFileSync(path.join(hub.root, f), 'latin1').includes('killed by SIGKILL')).length;
 
 // Attach the injector to a process that runs; resolves when it is at work.
 export async function inject(pid, ...expressions) {
