@@ -209,6 +209,9 @@ exec '${adapter}'`));
 		await call(await connected(hub), { outside: 1 });
 		same(hub.daemons().length, 1, 'one daemon');
 		assertNoDuplicates(hub);
+		// Its namespace ends with its first process, and takes it along.
+		await keeper.close();
+		await until('the daemon is gone', () => hub.daemons().length === 0);
 	}],
 
 	async row_57_a_long_path(hub) {
