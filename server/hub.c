@@ -24,7 +24,7 @@
 #include "server/store/store.h"
 
 enum {
-	SESSIONS_MAX = 4096,
+	SESSIONS_EACH = 2, /* times the connections: some are detached */
 	SESSION_REQUESTS = 1024,
 	SOURCE_START_MS = 30000,
 	SOURCE_REQUEST_MS = 600000,
@@ -92,7 +92,7 @@ static void make_sessions(struct hub *h)
 		.message_bytes = c->message_bytes,
 		.session_bytes = c->session_bytes,
 		.all_bytes = c->all_bytes,
-		.sessions = SESSIONS_MAX,
+		.sessions = (unsigned)(SESSIONS_EACH * c->connections),
 		.in_flight = SESSION_REQUESTS,
 		.detached_ms = c->detached_ms,
 	};
