@@ -11,10 +11,13 @@
 struct effort {
 	unsigned starts;   /* of an adapter, warm */
 	unsigned colds;	   /* of a daemon */
-	unsigned storm;	   /* the larger storm's adapters */
+	unsigned storm;	   /* the largest storm's adapters */
+	unsigned storms;   /* of each size */
 	unsigned rounds;   /* of the conversations */
 	unsigned messages; /* in a round */
-	unsigned sessions; /* opened by the crowd */
+	unsigned sessions; /* on few connections, come and gone */
+	unsigned crowd;	   /* the largest, each on its own connection */
+	unsigned big_mib;  /* of a big result */
 	unsigned rest_s;   /* watched at rest */
 };
 
@@ -22,6 +25,9 @@ void axis_start(const struct effort *e);
 void axis_storm(const struct effort *e);
 void axis_talk(const struct effort *e);
 void axis_journal(const struct effort *e);
+void axis_grpc(const struct effort *e);
+void axis_big(const struct effort *e);
+void axis_slicer(const struct effort *e);
 void axis_memory(const struct effort *e);
 void axis_sessions(const struct effort *e);
 void axis_rest(const struct effort *e);

@@ -1,13 +1,11 @@
 /* From exec to the first answers, and many at once. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "axis.h"
 #include "lab.h"
 #include "proto/mem.h"
 #include "report.h"
-
-static const char list_text[] =
-	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n";
 
 static void time_hello(struct samples *s)
 {
@@ -19,6 +17,29 @@ static void time_hello(struct samples *s)
 		lab_fail("hello_static says something else");
 	samples_add(s, (double)(now_ns() - began) / 1e6);
 	party_end(&p);
+}
+
+/* n clients that start a daemon of theirs, with no work done. */
+static double time_floor(unsigned n)
+{
+	struct party *p = mem_zalloc(n * sizeof(*p));
+	char clients[16];
+
+	snprintf(clients, sizeof(clients), "%u", n);
+	lab_fresh();
+	int64_t began = now_ns();
+	for (unsigned i = 0; i < n; i++)
+		party_start(&p[i],
+			    (const char *const[]){lab_floor("floor_cold"),
+						  lab_path(""), clients, NULL});
+	for (unsigned i = 0; i < n; i++)
+		if (!slice_is(party_hear(&p[i]), "hello"))
+			lab_fail("floor_cold says something else");
+	double took = (double)(now_ns() - began) / 1e6;
+	for (unsigned i = 0; i < n; i++)
+		party_end(&p[i]);
+	free(p);
+	return took;
 }
 
 static void time_initialize(struct samples *s)
@@ -39,7 +60,7 @@ static void time_list(struct samples *s)
 
 	lab_adapter(&p);
 	party_say(&p, slice_of(lab_initialize_text));
-	party_say(&p, slice_of(list_text));
+	party_say(&p, slice_of(lab_list_text));
 	(void)lab_answer(&p, 0);
 	struct jsonrpc m = lab_answer(&p, 1);
 	samples_add(s, (double)(now_ns() - began) / 1e6);
@@ -54,6 +75,7 @@ void axis_start(const struct effort *e)
 	struct samples warm = {0};
 	struct samples cold = {0};
 	struct samples again = {0};
+	struct samples bare = {0};
 	struct samples unused = {0};
 
 	lab_fresh();
@@ -64,9 +86,11 @@ void axis_start(const struct effort *e)
 		time_list(&warm);
 	}
 	for (unsigned i = 0; i < e->colds; i++) {
-		time_hello(&hello);
+		lab_fresh();
+		time_list(&unused);
 		lab_stop();
 		time_list(&again);
+		samples_add(&bare, time_floor(1));
 		lab_fresh();
 		time_list(&cold);
 	}
@@ -79,11 +103,14 @@ void axis_start(const struct effort *e)
 	row.what = "exec to tools/list answered, warm";
 	row.aim = 3;
 	report_samples(row, &warm, &hello);
+	row.floor_what = "bare C, two execs and SQLite";
 	row.what = "the same, starting the daemon";
 	row.aim = 0;
-	report_samples(row, &again, &hello);
+	report_samples(row, &again, &bare);
 	row.what = "the same, creating the directory too";
-	report_samples(row, &cold, &hello);
+	row.aim = 2;
+	report_samples(row, &cold, &bare);
+	samples_finish(&bare);
 	samples_finish(&hello);
 	samples_finish(&initialize);
 	samples_finish(&warm);
@@ -106,7 +133,7 @@ static int64_t storm_once(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		lab_adapter(&p[i]);
 		party_say(&p[i], slice_of(lab_initialize_text));
-		party_say(&p[i], slice_of(list_text));
+		party_say(&p[i], slice_of(lab_list_text));
 	}
 	/* They run at the same time: whom we hear first changes nothing. */
 	for (unsigned i = 0; i < n; i++) {
@@ -125,33 +152,34 @@ static int64_t storm_once(unsigned n)
 	return took;
 }
 
-static void storm(unsigned n, const char *what, struct samples *one, double aim)
+static void storm(const struct effort *e, unsigned n, const char *what,
+		  double aim)
 {
 	struct samples s = {0};
+	struct samples one = {0};
+	struct samples bare = {0};
+	struct row row = {.axis = "storm", .unit = "ms", .what = what};
 
-	for (unsigned i = 0; i < 3; i++) {
-		samples_add(one, (double)storm_once(1) / 1e6);
+	for (unsigned i = 0; i < e->storms; i++) {
+		samples_add(&one, (double)storm_once(1) / 1e6);
+		samples_add(&bare, time_floor(n));
 		samples_add(&s, (double)storm_once(n) / 1e6);
 	}
-	report_samples((struct row){.axis = "storm",
-				    .what = what,
-				    .unit = "ms",
-				    .floor_what = "one adapter, cold",
-				    .aim = aim},
-		       &s, one);
+	row.floor_what = "as many bare C clients";
+	report_samples(row, &s, &bare);
+	row.floor_what = "one adapter, cold";
+	row.aim = aim;
+	report_samples(row, &s, &one);
 	samples_finish(&s);
+	samples_finish(&one);
+	samples_finish(&bare);
 }
 
 void axis_storm(const struct effort *e)
 {
-	struct samples one = {0};
-
-	if (e->storm < 64) {
-		storm(e->storm, "a small crowd cold, all lists answered", &one,
-		      0);
-	} else {
-		storm(64, "64 adapters cold, all lists answered", &one, 0);
-		storm(200, "200 adapters cold, all lists answered", &one, 10);
-	}
-	samples_finish(&one);
+	storm(e, 6, "6 adapters cold, all lists answered", 0);
+	if (e->storm < 200)
+		return;
+	storm(e, 64, "64 adapters cold, all lists answered", 0);
+	storm(e, 200, "200 adapters cold, all lists answered", 10);
 }

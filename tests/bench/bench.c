@@ -1,7 +1,8 @@
 /*
  * bench: what the programs cost, beside what the bare minimum costs.
  *
- * usage: bench --bin DIR [--short|--full|--answers] [--json FILE] [AXIS...]
+ * usage: bench --bin DIR [--short|--full|--answers] [--json FILE] [--markdown]
+ *              [AXIS...]
  *
  * --answers does a little of everything, checks every answer and prints no
  * figure: for the tests.
@@ -20,10 +21,11 @@ static const struct axis {
 	const char *name;
 	void (*measure)(const struct effort *e);
 } axes[] = {
-	{"start", axis_start},	 {"storm", axis_storm},
-	{"talk", axis_talk},	 {"journal", axis_journal},
-	{"memory", axis_memory}, {"sessions", axis_sessions},
-	{"rest", axis_rest},
+	{"start", axis_start},	     {"storm", axis_storm},
+	{"talk", axis_talk},	     {"journal", axis_journal},
+	{"grpc", axis_grpc},	     {"big", axis_big},
+	{"slicer", axis_slicer},     {"memory", axis_memory},
+	{"sessions", axis_sessions}, {"rest", axis_rest},
 };
 
 enum { AXES = sizeof(axes) / sizeof(*axes) };
@@ -32,9 +34,12 @@ static const struct effort answers = {
 	.starts = 2,
 	.colds = 1,
 	.storm = 6,
+	.storms = 1,
 	.rounds = 1,
 	.messages = 50,
 	.sessions = 50,
+	.crowd = 100,
+	.big_mib = 1,
 	.rest_s = 1,
 };
 
@@ -42,9 +47,12 @@ static const struct effort short_form = {
 	.starts = 40,
 	.colds = 8,
 	.storm = 200,
+	.storms = 3,
 	.rounds = 12,
 	.messages = 500,
 	.sessions = 1000,
+	.crowd = 10000,
+	.big_mib = 20,
 	.rest_s = 5,
 };
 
@@ -52,9 +60,12 @@ static const struct effort full_form = {
 	.starts = 200,
 	.colds = 40,
 	.storm = 200,
+	.storms = 9,
 	.rounds = 60,
 	.messages = 1000,
 	.sessions = 1000,
+	.crowd = 10000,
+	.big_mib = 20,
 	.rest_s = 30,
 };
 
@@ -99,11 +110,13 @@ int main(int argc, char **argv)
 		{"full", no_argument, NULL, 'f'},
 		{"answers", no_argument, NULL, 'a'},
 		{"json", required_argument, NULL, 'j'},
+		{"markdown", no_argument, NULL, 'm'},
 		{0},
 	};
 	const struct effort *effort = &short_form;
 	const char *json = NULL;
 	const char *bin = NULL;
+	bool markdown = false;
 	bool usable = true;
 
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -111,6 +124,8 @@ int main(int argc, char **argv)
 			bin = optarg;
 		else if (o == 'j')
 			json = optarg;
+		else if (o == 'm')
+			markdown = true;
 		else if (o == 'f')
 			effort = &full_form;
 		else if (o == 'a')
@@ -124,7 +139,7 @@ int main(int argc, char **argv)
 	argv += optind;
 	if (!usable || !bin || !are_axes(argc, argv)) {
 		fputs("usage: bench --bin DIR [--short|--full|--answers] "
-		      "[--json FILE] [AXIS...]\naxes:",
+		      "[--json FILE] [--markdown] [AXIS...]\naxes:",
 		      stderr);
 		for (int i = 0; i < AXES; i++)
 			fprintf(stderr, " %s", axes[i].name);
@@ -140,9 +155,13 @@ int main(int argc, char **argv)
 		axes[i].measure(effort);
 	}
 	lab_close();
-	if (effort == &answers)
+	if (effort == &answers) {
 		puts("every answer was right");
-	else
+	} else if (markdown) {
+		report_markdown(stdout);
+	} else {
+		report_machine(stdout);
 		report_print(stdout);
+	}
 	return json ? write_json(json) : 0;
 }

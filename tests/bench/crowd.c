@@ -1,11 +1,14 @@
 /*
  * crowd: many sessions of one daemon, opened straight on its socket.
  *
- * usage: crowd SOCKET COUNT
+ * usage: crowd SOCKET COUNT STREAMS
  *
- * Each says hello, initialize and ping.  When all have their answers "attached
- * COUNT" is printed; at the end of stdin all say goodbye, and the program ends
- * when the daemon has closed every stream.
+ * Each says hello, initialize and ping; STREAMS of them share a connection.
+ * When all have their answers "attached COUNT" is printed.  A line on stdin is
+ * a number of pings, one after the other, each in the session that had none
+ * for longest, and printed is how long they took: "pinged P50_US P99_US".  At
+ * the end of stdin all say goodbye, and the program ends when the daemon has
+ * closed every stream.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,23 +18,28 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/err.h"
 #include "proto/h2.h"
+#include "proto/json.h"
+#include "proto/jsonrpc.h"
 #include "proto/link.h"
 #include "proto/log.h"
 #include "proto/mem.h"
 #include "proto/message.h"
 #include "proto/version.h"
+#include "report.h"
 
-enum { STREAMS = 200, ANSWERS = 2 }; /* per connection; per session */
+enum { ANSWERS = 2 }; /* of each, before it is attached */
 
 /* One session.  Owned by the list of all. */
 struct visitor {
 	struct h2_stream *stream;
 	struct link *link;
 	unsigned answers;
+	uint64_t said; /* messages */
 	bool leaving;
 };
 
@@ -40,6 +48,18 @@ static struct visitor *visitors;
 static unsigned count;
 static unsigned attached;
 static unsigned closed;
+static unsigned long to_ping;
+static unsigned next_to_ping;
+static double said_us;
+static struct samples us;
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
 
 _Noreturn static void fail(const char *what, const char *why)
 {
@@ -47,13 +67,40 @@ _Noreturn static void fail(const char *what, const char *why)
 	exit(1);
 }
 
-static void say(struct visitor *v, uint64_t sequence, const char *json)
+static void say(struct visitor *v, const char *json)
 {
 	struct message *m = message_new(slice_of(json), false);
 
-	m->sequence = sequence;
+	m->sequence = ++v->said;
 	link_send(v->link, m, 0);
 	message_unref(m);
+}
+
+/* --- pings ------------------------------------------------------------------
+ */
+
+static void say_ping(struct visitor *v)
+{
+	char json[80];
+
+	snprintf(json, sizeof(json),
+		 "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"ping\"}",
+		 (unsigned long long)v->said + 1);
+	say(v, json);
+}
+
+static void ping_next(void)
+{
+	if (to_ping == 0) {
+		printf("pinged %.2f %.2f\n", samples_at(&us, 0.5),
+		       samples_at(&us, 0.99));
+		fflush(stdout);
+		samples_finish(&us);
+		return;
+	}
+	to_ping--;
+	said_us = now_us();
+	say_ping(&visitors[next_to_ping++ % count]);
 }
 
 /* --- events of a link ------------------------------------------------------
@@ -65,12 +112,11 @@ static void on_envelope(void *owner, const envelope_t *e)
 
 	if (e->body_case != EXECUTOR__MCP__V1__ENVELOPE__BODY_WELCOME)
 		fail("instead of a welcome", "a goodbye");
-	say(v, 1,
-	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\","
-	    "\"params\":{\"protocolVersion\":\"2025-11-25\","
-	    "\"capabilities\":{},\"clientInfo\":{\"name\":\"crowd\","
-	    "\"version\":\"1\"}}}");
-	say(v, 2, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}");
+	say(v, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\","
+	       "\"params\":{\"protocolVersion\":\"2025-11-25\","
+	       "\"capabilities\":{},\"clientInfo\":{\"name\":\"crowd\","
+	       "\"version\":\"1\"}}}");
+	say_ping(v);
 }
 
 static void on_message(void *owner, uint64_t sequence, bool effect,
@@ -80,14 +126,19 @@ static void on_message(void *owner, uint64_t sequence, bool effect,
 
 	(void)effect;
 	link_received(v->link, sequence);
-	if (!memmem(json.ptr, json.len, "\"result\"", 8))
-		fail("no result", "something else");
-	if (++v->answers != ANSWERS)
-		return;
-	if (++attached < count)
-		return;
-	printf("attached %u\n", count);
-	fflush(stdout);
+	struct jsonrpc m;
+	unsigned long long id = 0;
+
+	if (!jsonrpc_slice(json, &m, NULL) || m.kind != JSONRPC_RESULT ||
+	    !json_u64(m.id, &id) || id != ++v->answers)
+		fail("an answer", "not to what was asked");
+	if (v->answers > ANSWERS) {
+		samples_add(&us, now_us() - said_us);
+		ping_next();
+	} else if (v->answers == ANSWERS && ++attached == count) {
+		printf("attached %u\n", count);
+		fflush(stdout);
+	}
 }
 
 static void on_acked(void *owner, uint64_t received)
@@ -233,11 +284,16 @@ static void leave(struct visitor *v)
 
 static void on_stdin(struct ev_loop *l, ev_io *w, int revents)
 {
-	char byte;
+	char line[32];
+	ssize_t got = read(w->fd, line, sizeof(line) - 1);
 
 	(void)revents;
-	if (read(w->fd, &byte, 1) > 0)
+	if (got > 0) {
+		line[got] = '\0';
+		to_ping = strtoul(line, NULL, 10);
+		ping_next();
 		return;
+	}
 	ev_io_stop(l, w);
 	for (unsigned i = 0; i < count; i++)
 		leave(&visitors[i]);
@@ -248,18 +304,19 @@ int main(int argc, char **argv)
 	const struct h2_limits limits = h2_limits_local();
 	struct ev_io input;
 
-	count = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
-	if (count == 0) {
-		fputs("usage: crowd SOCKET COUNT\n", stderr);
+	count = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+	unsigned streams = count > 0 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
+	if (streams == 0) {
+		fputs("usage: crowd SOCKET COUNT STREAMS\n", stderr);
 		return 2;
 	}
 	log_open(STDERR_FILENO, LOG_ODD);
 	loop = ev_default_loop(0);
 	visitors = mem_zalloc(count * sizeof(*visitors));
-	unsigned connections = (count + STREAMS - 1) / STREAMS;
+	unsigned connections = (count + streams - 1) / streams;
 	struct h2 **all = mem_zalloc(connections * sizeof(struct h2 *));
 	for (unsigned i = 0; i < count; i++) {
-		struct h2 **h = &all[i / STREAMS];
+		struct h2 **h = &all[i / streams];
 
 		if (!*h)
 			*h = h2_new_client(loop, connect_to(argv[1]), &limits,

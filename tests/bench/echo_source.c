@@ -1,5 +1,6 @@
 /*
- * The smallest MCP server with a tool: `echo` sends its argument `text` back.
+ * The smallest MCP server with tools: `echo` sends its argument `text` back,
+ * `blob` a text of `bytes` bytes, a..z and again, made once and kept.
  * Blocking; reads what is there, writes all answers to it at once.
  */
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "proto/jsonrpc.h"
 #include "proto/lines.h"
 
-enum { LINE_BYTES = 64 << 20 };
+enum { LINE_BYTES = 64 << 20, BLOB_BYTES_MAX = 32 << 20 };
 
 static const char welcome[] =
 	"{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{}},"
@@ -19,12 +20,49 @@ static const char welcome[] =
 static const char tools[] =
 	"{\"tools\":[{\"name\":\"echo\",\"description\":\"Sends text back.\","
 	"\"inputSchema\":{\"type\":\"object\",\"properties\":{\"text\":"
-	"{\"type\":\"string\"}}}}]}";
+	"{\"type\":\"string\"}}}},{\"name\":\"blob\",\"description\":\"Sends "
+	"much.\","
+	"\"inputSchema\":{\"type\":\"object\",\"properties\":{\"bytes\":"
+	"{\"type\":\"integer\"}}}}]}";
+
+static const struct buf *blob(struct slice bytes)
+{
+	static struct buf kept;
+	unsigned long long wanted = 0;
+
+	if (!json_u64(bytes, &wanted) || wanted > BLOB_BYTES_MAX)
+		wanted = 0;
+	if (kept.len == wanted)
+		return &kept;
+	buf_reset(&kept, 0);
+	char *to = buf_reserve(&kept, wanted);
+	for (size_t i = 0; i < wanted; i++)
+		to[i] = (char)('a' + i % 26);
+	buf_added(&kept, wanted);
+	return &kept;
+}
+
+static void answer_blob(struct buf *out, const struct jsonrpc *m)
+{
+	const struct buf *b =
+		blob(json_path(m->params, "arguments", "bytes", NULL));
+
+	buf_append_text(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+	buf_append_slice(out, m->id);
+	buf_append_text(out, ",\"result\":{\"content\":[{\"type\":\"text\","
+			     "\"text\":\"");
+	buf_append(out, b->data, b->len);
+	buf_append_text(out, "\"}]}}\n");
+}
 
 static void answer(struct buf *out, const struct jsonrpc *m)
 {
 	struct buf result = {0};
 
+	if (json_string_is(json_get(m->params, "name"), "blob")) {
+		answer_blob(out, m);
+		return;
+	}
 	if (jsonrpc_method_is(m, "initialize")) {
 		buf_append_text(&result, welcome);
 	} else if (jsonrpc_method_is(m, "tools/list")) {

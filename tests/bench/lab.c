@@ -43,6 +43,9 @@ const char lab_initialize_text[] =
 	"\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n"
 	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
 
+const char lab_list_text[] =
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n";
+
 int64_t now_ns(void)
 {
 	struct timespec t;
@@ -215,6 +218,38 @@ void lab_await(const char *path)
 	lab_fail("there is no %s", path);
 }
 
+double lab_number(pid_t pid, const char *file, const char *name)
+{
+	char path[64];
+	char line[256];
+	double value = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	FILE *from = fopen(path, "re");
+	if (!from)
+		lab_fail("%s: %s", path, strerror(errno));
+	while (value < 0 && fgets(line, sizeof(line), from))
+		if (strncmp(line, name, strlen(name)) == 0 &&
+		    line[strlen(name)] == ':')
+			value = strtod(line + strlen(name) + 1, NULL);
+	fclose(from);
+	if (value < 0)
+		lab_fail("%s has no %s", path, name);
+	return value;
+}
+
+double lab_kib(pid_t pid, const char *what)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	if (access(path, R_OK) != 0)
+		return strcmp(what, "Private_Dirty") == 0
+			       ? lab_number(pid, "status", "RssAnon")
+			       : -1;
+	return lab_number(pid, "smaps_rollup", what);
+}
+
 /* --- processes -------------------------------------------------------------
  */
 
@@ -261,20 +296,24 @@ void party_say(const struct party *p, struct slice bytes)
 	}
 }
 
-bool party_has_line(const struct party *p)
-{
-	return p->heard.len > p->used &&
-	       memchr(p->heard.data + p->used, '\n', p->heard.len - p->used);
-}
-
 struct slice party_hear(struct party *p)
 {
+	size_t seen = 0; /* of it, without a newline */
+	char *newline;
+
 	buf_consume(&p->heard, p->used);
 	p->used = 0;
-	while (!party_has_line(p)) {
+	for (;;) {
 		struct pollfd fd = {.fd = p->from, .events = POLLIN};
-		char *to = buf_reserve(&p->heard, READ_BYTES);
 
+		newline = p->heard.len > seen
+				  ? memchr(p->heard.data + seen, '\n',
+					   p->heard.len - seen)
+				  : NULL;
+		if (newline)
+			break;
+		seen = p->heard.len;
+		char *to = buf_reserve(&p->heard, READ_BYTES);
 		if (poll(&fd, 1, GUARD_MS) <= 0)
 			lab_fail("process %d says nothing", (int)p->pid);
 		ssize_t got = read(p->from, to, READ_BYTES);
@@ -282,14 +321,13 @@ struct slice party_hear(struct party *p)
 			lab_fail("process %d has ended", (int)p->pid);
 		buf_added(&p->heard, (size_t)got);
 	}
-	size_t len =
-		(size_t)((char *)memchr(p->heard.data, '\n', p->heard.len) -
-			 p->heard.data);
+	size_t len = (size_t)(newline - p->heard.data);
 	p->used = len + 1;
 	return (struct slice){p->heard.data, len};
 }
 
-void party_end(struct party *p)
+/* Its pipes are closed and it was reaped; its wait status. */
+static int part_from(struct party *p)
 {
 	int status = 0;
 
@@ -301,6 +339,20 @@ void party_end(struct party *p)
 			lab.running[i] = 0;
 	close(p->from);
 	buf_finish(&p->heard);
+	return status;
+}
+
+void party_kill(struct party *p)
+{
+	kill(p->pid, SIGKILL);
+	part_from(p);
+	*p = (struct party){0};
+}
+
+void party_end(struct party *p)
+{
+	int status = part_from(p);
+
 	if (status != 0)
 		lab_fail("process %d ended with status %d", (int)p->pid,
 			 status);
@@ -333,24 +385,36 @@ void lab_initialize(struct party *p)
 		lab_fail("initialize: %.*s", (int)m.text.len, m.text.ptr);
 }
 
+void lab_attach(struct party *p)
+{
+	lab_initialize(p);
+	party_say(p, slice_of(lab_list_text));
+	struct jsonrpc m = lab_answer(p, 1);
+	lab_check_tools(&m, "executor__status");
+}
+
+bool lab_is_answer(struct slice line, uint64_t id, struct jsonrpc *m)
+{
+	const int shown = line.len < 500 ? (int)line.len : 500;
+	unsigned long long got = 0;
+
+	if (!jsonrpc_slice(line, m, NULL))
+		lab_fail("no message: %.*s", shown, line.ptr);
+	if (m->kind == JSONRPC_NOTIFICATION)
+		return false;
+	if (m->kind != JSONRPC_RESULT || !json_u64(m->id, &got) || got != id)
+		lab_fail("the answer to %llu is %.*s", (unsigned long long)id,
+			 shown, line.ptr);
+	return true;
+}
+
 struct jsonrpc lab_answer(struct party *p, uint64_t id)
 {
-	for (;;) {
-		struct slice line = party_hear(p);
-		unsigned long long got = 0;
-		struct jsonrpc m;
+	struct jsonrpc m;
 
-		if (!jsonrpc_slice(line, &m, NULL))
-			lab_fail("no message: %.*s", (int)line.len, line.ptr);
-		if (m.kind == JSONRPC_NOTIFICATION)
-			continue;
-		if (m.kind != JSONRPC_RESULT || !json_u64(m.id, &got) ||
-		    got != id)
-			lab_fail("the answer to %llu is %.*s",
-				 (unsigned long long)id, (int)line.len,
-				 line.ptr);
-		return m;
-	}
+	while (!lab_is_answer(party_hear(p), id, &m))
+		;
+	return m;
 }
 
 void lab_check_tools(const struct jsonrpc *m, const char *name)

@@ -47,10 +47,11 @@ void party_start(struct party *p, const char *const argv[]);
 void party_say(const struct party *p, struct slice bytes);
 /* The next line without its newline; waits. */
 struct slice party_hear(struct party *p);
-/* Is there more of what was read already? */
-bool party_has_line(const struct party *p);
 /* Close its stdin, wait, and expect exit status 0. */
 void party_end(struct party *p);
+
+/* Kill it, for what does not end with its stdin. */
+void party_kill(struct party *p);
 
 /* Run to the end; its exit status must be 0. */
 void lab_run(const char *const argv[]);
@@ -61,9 +62,16 @@ void lab_adapter(struct party *p);
 /* Say initialize (id 0) and initialized; hear the answer. */
 void lab_initialize(struct party *p);
 extern const char lab_initialize_text[]; /* both lines */
+extern const char lab_list_text[];	 /* tools/list, id 1 */
+
+/* The same, and have the tools listed (id 1): only then there is a session,
+ * and its daemon answers a ping. */
+void lab_attach(struct party *p);
 
 /* Hear the response with that id; anything but responses is skipped. */
 struct jsonrpc lab_answer(struct party *p, uint64_t id);
+/* Is the line that, and not a notification? */
+bool lab_is_answer(struct slice line, uint64_t id, struct jsonrpc *m);
 /* The response is the list of tools, and holds that one. */
 void lab_check_tools(const struct jsonrpc *m, const char *name);
 
@@ -71,6 +79,13 @@ void lab_check_tools(const struct jsonrpc *m, const char *name);
 pid_t lab_daemon(void);
 uint64_t lab_epoch(void);
 void lab_stop(void); /* the daemon, in good order */
+
+/* The number behind name in /proc/PID/file, lines of "name: number". */
+double lab_number(pid_t pid, const char *file, const char *name);
+/* The same of its memory map, e.g. "Private_Dirty".  executord shows that to
+ * root alone: to others its anonymous memory, which is the same within a few
+ * pages, and -1 for anything else. */
+double lab_kib(pid_t pid, const char *what);
 
 int64_t now_ns(void);
 

@@ -1,15 +1,17 @@
 #include "report.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/mem.h"
 
-enum { ROWS = 64 };
+enum { ROWS = 256 };
 
 static struct row rows[ROWS];
 static size_t row_count;
@@ -53,8 +55,8 @@ void samples_finish(struct samples *s)
 
 void report_add(const struct row *row)
 {
-	if (row_count < ROWS)
-		rows[row_count++] = *row;
+	assert(row_count < ROWS);
+	rows[row_count++] = *row;
 }
 
 void report_samples(struct row row, struct samples *s, struct samples *floor)
@@ -107,19 +109,95 @@ void report_print(FILE *to)
 	}
 }
 
+/* --- the machine ------------------------------------------------------------
+ */
+
+struct machine {
+	struct utsname name;
+	char model[80];
+	char day[16];
+	double load;
+	double gib;
+	long cpus;
+};
+
+static struct machine describe_machine(void)
+{
+	struct machine m = {.load = -1, .model = "unknown processor"};
+	FILE *from = fopen("/proc/cpuinfo", "re");
+	time_t now = time(NULL);
+	char line[256];
+	struct tm day;
+
+	while (from && fgets(line, sizeof(line), from))
+		if (sscanf(line, "model name : %79[^\n]", m.model) == 1)
+			break;
+	if (from)
+		fclose(from);
+	uname(&m.name);
+	getloadavg(&m.load, 1);
+	m.cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	m.gib = (double)sysconf(_SC_PHYS_PAGES) *
+		(double)sysconf(_SC_PAGESIZE) / (1 << 30);
+	strftime(m.day, sizeof(m.day), "%Y-%m-%d", gmtime_r(&now, &day));
+	return m;
+}
+
+void report_machine(FILE *to)
+{
+	struct machine m = describe_machine();
+
+	fprintf(to,
+		"%s: %ld CPUs (%s), %.0f GiB, %s %s, compiler %s, load at the "
+		"end %.1f\n",
+		m.day, m.cpus, m.model, m.gib, m.name.sysname, m.name.release,
+		__VERSION__, m.load);
+}
+
+void report_markdown(FILE *to)
+{
+	const char *axis = "";
+
+	report_machine(to);
+	fputs("\n| axis | what | median | quartiles | floor | ratio | aim |\n"
+	      "|---|---|---|---|---|---|---|\n",
+	      to);
+	for (size_t i = 0; i < row_count; i++) {
+		const struct row *r = &rows[i];
+		bool same = strcmp(axis, r->axis) == 0;
+
+		axis = r->axis;
+		fprintf(to, "| %s | %s | %.4g %s |", same ? "" : axis, r->what,
+			r->value, r->unit);
+		if (r->high > 0)
+			fprintf(to, " %.4g to %.4g |", r->low, r->high);
+		else
+			fputs(" |", to);
+		if (r->floor_what)
+			fprintf(to, " %.4g, %s | %s%.2f%s |", r->floor,
+				r->floor_what, misses(r) ? "**" : "", ratio(r),
+				misses(r) ? "**" : "");
+		else
+			fputs(" | |", to);
+		if (r->aim != 0)
+			fprintf(to, " %s %g |\n",
+				r->aim > 0 ? "at most" : "at least",
+				fabs(r->aim));
+		else
+			fputs(" |\n", to);
+	}
+}
+
 void report_json(FILE *to)
 {
-	struct utsname name = {0};
-	double load = 0;
+	struct machine m = describe_machine();
 
-	uname(&name);
-	if (getloadavg(&load, 1) != 1)
-		load = -1;
 	fprintf(to,
-		"{\"machine\":{\"kernel\":\"%s\",\"arch\":\"%s\",\"cpus\":%ld,"
-		"\"load\":%.2f},\n\"figures\":[\n",
-		name.release, name.machine, sysconf(_SC_NPROCESSORS_ONLN),
-		load);
+		"{\"machine\":{\"day\":\"%s\",\"cpus\":%ld,\"model\":"
+		"\"%s\",\"gib\":%.0f,\"kernel\":\"%s\",\"arch\":\"%s\","
+		"\"compiler\":\"%s\",\"load\":%.2f},\n\"figures\":[\n",
+		m.day, m.cpus, m.model, m.gib, m.name.release, m.name.machine,
+		__VERSION__, m.load);
 	for (size_t i = 0; i < row_count; i++) {
 		const struct row *r = &rows[i];
 

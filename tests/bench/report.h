@@ -37,7 +37,10 @@ struct row {
 void report_add(const struct row *row);
 /* The same from samples: the median and quartiles. */
 void report_samples(struct row row, struct samples *s, struct samples *floor);
+/* A line: the day, the machine and how busy it is. */
+void report_machine(FILE *to);
 void report_print(FILE *to);
+void report_markdown(FILE *to); /* with that line */
 void report_json(FILE *to);
 
 #endif

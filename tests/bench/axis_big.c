@@ -1,0 +1,127 @@
+/* A result of 20 MiB through everything, and what it makes the programs hold.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "axis.h"
+#include "lab.h"
+#include "proto/json.h"
+#include "report.h"
+
+enum { MIB = 1 << 20 };
+
+/* A way to the source: through the programs, or the relay. */
+struct way {
+	struct party near, far;
+	const char *tool;
+	uint64_t next; /* id */
+	struct samples mib_s;
+};
+
+/* a..z and again. */
+static bool is_blob(struct slice text, size_t bytes)
+{
+	static const char period[] = "abcdefghijklmnopqrstuvwxyz";
+	const size_t step = sizeof(period) - 1;
+
+	if (text.len != bytes + 2 || bytes < step) /* with its quotes */
+		return false;
+	/* The first period is right, and each byte is that of the period
+	 * before. */
+	return memcmp(text.ptr + 1, period, step) == 0 &&
+	       memcmp(text.ptr + 1, text.ptr + 1 + step, bytes - step) == 0;
+}
+
+static void fetch(struct way *w, size_t bytes, bool counts)
+{
+	char line[256];
+	struct slice first = {0};
+	struct slice heard;
+	struct jsonrpc m;
+	double took;
+	uint64_t id = w->next++;
+	int len = snprintf(line, sizeof(line),
+			   "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":"
+			   "\"tools/call\",\"params\":{\"name\":\"%s\","
+			   "\"arguments\":{\"bytes\":%zu}}}\n",
+			   (unsigned long long)id, w->tool, bytes);
+	int64_t began = now_ns();
+
+	party_say(&w->near, (struct slice){line, (size_t)len});
+	do {
+		heard = party_hear(&w->near);
+		took = (double)(now_ns() - began) / 1e9;
+	} while (!lab_is_answer(heard, id, &m));
+	json_next_element(json_get(m.result, "content"), &(size_t){0}, &first);
+	if (!is_blob(json_get(first, "text"), bytes))
+		lab_fail("the answer to a big call is wrong, %zu bytes",
+			 m.text.len);
+	if (counts)
+		samples_add(&w->mib_s, (double)bytes / MIB / took);
+}
+
+static void open_programs(struct way *w)
+{
+	lab_run((const char *const[]){lab_program("executor"), "source", "add",
+				      "echo", "--", lab_floor("echo_source"),
+				      NULL});
+	lab_adapter(&w->near);
+	lab_initialize(&w->near);
+	w->tool = "echo__blob";
+}
+
+static void open_relay(struct way *w)
+{
+	const char *socket = lab_path("relay");
+
+	party_start(&w->far, (const char *const[]){
+				     lab_floor("floor_relay"), "epoll", "far",
+				     socket, lab_floor("echo_source"), NULL});
+	if (!slice_is(party_hear(&w->far), "ready"))
+		lab_fail("the relay is not ready");
+	party_start(&w->near,
+		    (const char *const[]){lab_floor("floor_relay"), "epoll",
+					  "near", socket, NULL});
+	w->tool = "blob";
+}
+
+static void add_peak(const char *what, pid_t pid, size_t bytes)
+{
+	report_add(&(struct row){.axis = "big",
+				 .what = what,
+				 .unit = "KiB",
+				 .value = lab_number(pid, "status", "VmHWM"),
+				 .floor = (double)bytes / 1024,
+				 .floor_what = "the message",
+				 .aim = 3});
+}
+
+void axis_big(const struct effort *e)
+{
+	struct way programs = {.next = 1};
+	struct way relay = {.next = 1};
+	size_t bytes = (size_t)e->big_mib * MIB;
+
+	lab_fresh();
+	open_programs(&programs);
+	open_relay(&relay);
+	fetch(&programs, bytes, false);
+	fetch(&relay, bytes, false);
+	for (unsigned i = 0; i < e->rounds; i++) {
+		fetch(&programs, bytes, true);
+		fetch(&relay, bytes, true);
+	}
+	report_samples((struct row){.axis = "big",
+				    .what = "a result of 20 MiB",
+				    .unit = "MiB/s",
+				    .floor_what = "epoll relay",
+				    .aim = -0.4},
+		       &programs.mib_s, &relay.mib_s);
+	add_peak("most memory, the adapter", programs.near.pid, bytes);
+	add_peak("most memory, the daemon", lab_daemon(), bytes);
+	party_end(&programs.near);
+	party_end(&relay.near);
+	party_end(&relay.far);
+	samples_finish(&programs.mib_s);
+	samples_finish(&relay.mib_s);
+}
