@@ -23,6 +23,7 @@ struct effort {
 
 void axis_start(const struct effort *e);
 void axis_storm(const struct effort *e);
+void axis_reattach(const struct effort *e);
 void axis_talk(const struct effort *e);
 void axis_journal(const struct effort *e);
 void axis_grpc(const struct effort *e);

@@ -22,10 +22,11 @@ static const struct axis {
 	void (*measure)(const struct effort *e);
 } axes[] = {
 	{"start", axis_start},	     {"storm", axis_storm},
-	{"talk", axis_talk},	     {"journal", axis_journal},
-	{"grpc", axis_grpc},	     {"big", axis_big},
-	{"slicer", axis_slicer},     {"memory", axis_memory},
-	{"sessions", axis_sessions}, {"rest", axis_rest},
+	{"reattach", axis_reattach}, {"talk", axis_talk},
+	{"journal", axis_journal},   {"grpc", axis_grpc},
+	{"big", axis_big},	     {"slicer", axis_slicer},
+	{"memory", axis_memory},     {"sessions", axis_sessions},
+	{"rest", axis_rest},
 };
 
 enum { AXES = sizeof(axes) / sizeof(*axes) };

@@ -296,6 +296,12 @@ void party_say(const struct party *p, struct slice bytes)
 	}
 }
 
+bool party_has_line(const struct party *p)
+{
+	return p->heard.len > p->used &&
+	       memchr(p->heard.data + p->used, '\n', p->heard.len - p->used);
+}
+
 struct slice party_hear(struct party *p)
 {
 	size_t seen = 0; /* of it, without a newline */

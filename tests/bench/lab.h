@@ -47,6 +47,8 @@ void party_start(struct party *p, const char *const argv[]);
 void party_say(const struct party *p, struct slice bytes);
 /* The next line without its newline; waits. */
 struct slice party_hear(struct party *p);
+/* Is there another line in what was read already? */
+bool party_has_line(const struct party *p);
 /* Close its stdin, wait, and expect exit status 0. */
 void party_end(struct party *p);
 

@@ -241,39 +241,6 @@ exec '${adapter}'`));
 		assertNoDuplicates(hub);
 	}],
 
-	// What lies on the disk at every moment that something was told to reach
-	// it is a directory that starts.
-	row_59_power_cut_at_every_sync: ['strace', 'root', async hub => {
-		rig(hub, injecting(hub, ['fsync,fdatasync:signal=SIGSTOP']));
-		const copies = [];
-		let over = false;
-		const work = addOracle(hub).then(() => hub.ok('daemon', 'stop')).finally(() => { over = true; });
-		work.catch(() => {});
-		await until('all is done', () => {
-			for (const pid of hub.daemons()) {
-				if (!alive(pid) || !/^[tT]$/.test(stat(pid)[0]))
-					continue;
-				const copy = path.join(hub.root, `copy-${copies.length}`);
-				fs.cpSync(hub.dir, copy, { recursive: true, filter: f => !/\.sock$/.test(f) });
-				fs.chmodSync(copy, 0o700);
-				copies.push(copy);
-				process.kill(pid, 'SIGCONT');
-			}
-			return over;
-		}, 60000);
-		await work;
-		assert(copies.length >= 4, `${copies.length} copies`);
-		hub.bin = bin;
-		let kept = 0;
-		for (const copy of copies) {
-			const tools = await hub.ok('--data-dir', copy, 'tools', 'list');
-			kept += /oracle/.test(tools) ? 1 : 0;
-			await hub.ok('--data-dir', copy, 'daemon', 'stop');
-		}
-		console.log(`     ${copies.length} moments, ${kept} of them with the source`);
-		assert(kept >= 1, 'the last one has what was added');
-	}],
-
 	// What a killed daemon left running is ended by the next one, and nobody
 	// else's.
 	async processes_of_a_killed_daemon_are_ended(hub) {
