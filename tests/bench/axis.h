@@ -7,6 +7,8 @@
 #ifndef TESTS_BENCH_AXIS_H
 #define TESTS_BENCH_AXIS_H
 
+#include <stdbool.h>
+
 /* How much of it. */
 struct effort {
 	unsigned starts;   /* of an adapter, warm */
@@ -32,5 +34,9 @@ void axis_slicer(const struct effort *e);
 void axis_memory(const struct effort *e);
 void axis_sessions(const struct effort *e);
 void axis_rest(const struct effort *e);
+
+/* The peer of that name, whose packages are in dir, one folder each; left out
+ * where they are not.  False: there is no such peer. */
+bool axis_peers(const char *dir, const char *name);
 
 #endif

@@ -1,12 +1,9 @@
 /* gRPC calls of 200 bytes against grpc++, and a web server on nghttp2. */
-#include <dirent.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "axis.h"
@@ -87,21 +84,6 @@ static bool start_grpcpp(struct server *s)
 	return true;
 }
 
-/* A port that was free a moment ago: nghttpd takes no 0. */
-static void free_port(char port[8])
-{
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&a, &len) != 0)
-		lab_fail("a port for nghttpd: %s", strerror(errno));
-	close(fd);
-	snprintf(port, 8, "%u", ntohs(a.sin_port));
-}
-
 /* It serves the very bytes that the others answer with. */
 static bool start_nghttpd(struct server *s)
 {
@@ -117,37 +99,11 @@ static bool start_nghttpd(struct server *s)
 	if (!file || fwrite(head, sizeof(head) - 1, 1, file) != 1 ||
 	    fwrite(zeroes, sizeof(zeroes), 1, file) != 1 || fclose(file) != 0)
 		lab_fail("%s: %s", lab_path("answer"), strerror(errno));
-	free_port(s->port);
+	lab_free_port(s->port);
 	party_start(&s->party, (const char *const[]){
 				       path, "--no-tls", "--address=127.0.0.1",
 				       "-d", lab_path("."), s->port, NULL});
 	return true;
-}
-
-/* Time that its threads have had a processor, in ns. */
-static double cpu_ns(pid_t pid)
-{
-	char path[300];
-	double sum = 0;
-	struct dirent *entry;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	DIR *tasks = opendir(path);
-	if (!tasks)
-		lab_fail("%s: %s", path, strerror(errno));
-	while ((entry = readdir(tasks))) {
-		double ns = 0;
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat",
-			 (int)pid, entry->d_name);
-		FILE *from = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
-		if (from && fscanf(from, "%lf", &ns) == 1)
-			sum += ns;
-		if (from)
-			fclose(from);
-	}
-	closedir(tasks);
-	return sum;
 }
 
 /* --- calls ------------------------------------------------------------------
@@ -163,7 +119,7 @@ static void load_server(struct server *s, const char *mode,
 	snprintf(connections, sizeof(connections), "%u", load->connections);
 	snprintf(streams, sizeof(streams), "%u", load->streams);
 	snprintf(number, sizeof(number), "%u", count);
-	double cpu = cpu_ns(s->party.pid);
+	double cpu = lab_cpu_ns(s->party.pid);
 	party_start(&driver,
 		    (const char *const[]){lab_floor("grpc_load"), mode, s->port,
 					  connections, streams, number, NULL});
@@ -176,7 +132,7 @@ static void load_server(struct server *s, const char *mode,
 	if (!counts)
 		return;
 	samples_add(&s->per_s, count / seconds);
-	samples_add(&s->cpu_us, (cpu_ns(s->party.pid) - cpu) / count / 1e3);
+	samples_add(&s->cpu_us, (lab_cpu_ns(s->party.pid) - cpu) / count / 1e3);
 	samples_add(&s->p50, p50);
 	samples_add(&s->p99, p99);
 }

@@ -1,136 +1,13 @@
 /* ping and tools/call: how long each takes, and how many go through. */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "axis.h"
 #include "lab.h"
-#include "proto/json.h"
 #include "report.h"
+#include "talker.h"
 
-enum { DEPTH = 32, WARM_UP = 50 };
-
-/* One way to get a question answered. */
-struct talker {
-	const char *tool;  /* the name of echo there; NULL: no JSON there */
-	struct party near; /* whom we speak to */
-	struct party far;  /* a relay's other half */
-	uint64_t next;	   /* id */
-	struct samples us; /* of one question */
-	struct samples p99;
-	struct samples per_s;
-};
-
-/* --- questions -------------------------------------------------------------
- */
-
-static void say_ping(struct talker *t)
-{
-	char line[128];
-	int len = snprintf(line, sizeof(line),
-			   "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":"
-			   "\"ping\"}\n",
-			   (unsigned long long)t->next++);
-
-	party_say(&t->near, (struct slice){line, (size_t)len});
-}
-
-static void check_ping(struct talker *t, uint64_t id)
-{
-	char line[128];
-
-	if (t->tool) {
-		struct jsonrpc m = lab_answer(&t->near, id);
-
-		if (!slice_is(m.result, "{}"))
-			lab_fail("ping: %.*s", (int)m.text.len, m.text.ptr);
-		return;
-	}
-	snprintf(line, sizeof(line),
-		 "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"ping\"}",
-		 (unsigned long long)id);
-	if (!slice_is(party_hear(&t->near), line))
-		lab_fail("the relay did not send back what it was sent");
-}
-
-static void say_call(struct talker *t)
-{
-	char line[256];
-	unsigned long long id = t->next++;
-	int len = snprintf(line, sizeof(line),
-			   "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":"
-			   "\"tools/call\",\"params\":{\"name\":\"%s\","
-			   "\"arguments\":{\"text\":\"value %llu\"}}}\n",
-			   id, t->tool, id);
-
-	party_say(&t->near, (struct slice){line, (size_t)len});
-}
-
-static void check_call(struct talker *t, uint64_t id)
-{
-	struct jsonrpc m = lab_answer(&t->near, id);
-	struct slice content = json_get(m.result, "content");
-	struct slice first = {0};
-	char value[64];
-
-	snprintf(value, sizeof(value), "value %llu", (unsigned long long)id);
-	json_next_element(content, &(size_t){0}, &first);
-	if (!json_string_is(json_get(first, "text"), value))
-		lab_fail("the answer to call %llu: %.*s",
-			 (unsigned long long)id, (int)m.text.len, m.text.ptr);
-}
-
-struct question {
-	const char *name;
-	void (*say)(struct talker *t);
-	void (*check)(struct talker *t, uint64_t id);
-};
-
-static const struct question ping = {"ping", say_ping, check_ping};
-static const struct question call = {"call", say_call, check_call};
-
-/* --- rounds ----------------------------------------------------------------
- */
-
-/* The answer is checked inside the time of the next question: the same work
- * for every talker, after the clock was read. */
-static void one_by_one(struct talker *t, const struct question *q, unsigned n,
-		       bool counts)
-{
-	struct samples round = {0};
-
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t id = t->next;
-		int64_t began = now_ns();
-
-		q->say(t);
-		q->check(t, id);
-		samples_add(&round, (double)(now_ns() - began) / 1e3);
-	}
-	if (counts) {
-		samples_add(&t->us, samples_at(&round, 0.5));
-		samples_add(&t->p99, samples_at(&round, 0.99));
-	}
-	samples_finish(&round);
-}
-
-static void at_depth(struct talker *t, const struct question *q, unsigned n)
-{
-	int64_t began = now_ns();
-	uint64_t heard = t->next;
-	unsigned said = 0;
-
-	for (; said < DEPTH && said < n; said++)
-		q->say(t);
-	for (unsigned i = 0; i < n; i++) {
-		q->check(t, heard++);
-		if (said < n) {
-			q->say(t);
-			said++;
-		}
-	}
-	samples_add(&t->per_s, n / ((double)(now_ns() - began) / 1e9));
-}
+enum { WARM_UP = 50 };
 
 /* --- the talkers -----------------------------------------------------------
  */
@@ -158,14 +35,6 @@ static void close_relay(struct talker *t)
 {
 	party_end(&t->near);
 	party_end(&t->far);
-}
-
-static void open_adapter(struct talker *t)
-{
-	lab_adapter(&t->near);
-	lab_attach(&t->near);
-	t->next = 2;
-	t->tool = "echo__echo";
 }
 
 /* The same through a daemon of its own that writes no calls down. */
@@ -225,13 +94,6 @@ static void compare(struct talker *with, struct talker *without,
 	report_samples(row, &with->us, &without->us);
 }
 
-static void finish(struct talker *t)
-{
-	samples_finish(&t->us);
-	samples_finish(&t->p99);
-	samples_finish(&t->per_s);
-}
-
 /* The adapter and both relays, a round each in turn. */
 static void measure(const struct effort *e, const struct question *q,
 		    bool with_source, double aim_p50, double aim_p99,
@@ -241,29 +103,29 @@ static void measure(const struct effort *e, const struct question *q,
 	struct talker epoll = {0};
 	struct talker blocking = {0};
 	struct talker plain = {0};
-	const bool is_call = q == &call;
+	const bool is_call = q == &question_call;
 	struct row row = {.axis = q->name, .unit = "us"};
 
-	open_adapter(&adapter);
+	talker_open(&adapter);
 	open_relay(&epoll, "epoll", is_call ? "e2" : "e1", with_source);
 	open_relay(&blocking, "blocking", is_call ? "b2" : "b1", with_source);
 	if (is_call)
 		open_plain(&plain);
-	one_by_one(&adapter, q, WARM_UP, false);
+	talker_one_by_one(&adapter, q, WARM_UP, false);
 	if (is_call)
-		one_by_one(&plain, q, WARM_UP, false);
-	one_by_one(&epoll, q, WARM_UP, false);
-	one_by_one(&blocking, q, WARM_UP, false);
+		talker_one_by_one(&plain, q, WARM_UP, false);
+	talker_one_by_one(&epoll, q, WARM_UP, false);
+	talker_one_by_one(&blocking, q, WARM_UP, false);
 	for (unsigned i = 0; i < e->rounds; i++) {
-		one_by_one(&adapter, q, e->messages, true);
+		talker_one_by_one(&adapter, q, e->messages, true);
 		if (is_call)
-			one_by_one(&plain, q, e->messages, true);
-		one_by_one(&epoll, q, e->messages, true);
-		one_by_one(&blocking, q, e->messages, true);
-		at_depth(&adapter, q, e->messages * 4);
+			talker_one_by_one(&plain, q, e->messages, true);
+		talker_one_by_one(&epoll, q, e->messages, true);
+		talker_one_by_one(&blocking, q, e->messages, true);
+		talker_at_depth(&adapter, q, e->messages * 4);
 		if (is_call)
-			at_depth(&plain, q, e->messages * 4);
-		at_depth(&epoll, q, e->messages * 4);
+			talker_at_depth(&plain, q, e->messages * 4);
+		talker_at_depth(&epoll, q, e->messages * 4);
 	}
 	row.floor_what = "epoll relay";
 	row.what = is_call ? "tools/call, p50" : "ping, p50";
@@ -290,10 +152,10 @@ static void measure(const struct effort *e, const struct question *q,
 	party_end(&adapter.near);
 	close_relay(&epoll);
 	close_relay(&blocking);
-	finish(&adapter);
-	finish(&plain);
-	finish(&epoll);
-	finish(&blocking);
+	talker_finish(&adapter);
+	talker_finish(&plain);
+	talker_finish(&epoll);
+	talker_finish(&blocking);
 }
 
 void axis_talk(const struct effort *e)
@@ -302,6 +164,6 @@ void axis_talk(const struct effort *e)
 	lab_run((const char *const[]){lab_program("executor"), "source", "add",
 				      "echo", "--", lab_floor("echo_source"),
 				      NULL});
-	measure(e, &ping, false, 1.5, 2, 0);
-	measure(e, &call, true, 2.3, 0, -0.25);
+	measure(e, &question_ping, false, 1.5, 2, 0);
+	measure(e, &question_call, true, 2.3, 0, -0.25);
 }

@@ -2,7 +2,9 @@
  * bench: what the programs cost, beside what the bare minimum costs.
  *
  * usage: bench --bin DIR [--short|--full|--answers] [--json FILE] [--markdown]
- *              [AXIS...]
+ *              [--peers DIR --against PEER]... [AXIS...]
+ *
+ * With --against and no axis, only the peers are compared with.
  *
  * --answers does a little of everything, checks every answer and prints no
  * figure: for the tests.
@@ -29,7 +31,7 @@ static const struct axis {
 	{"rest", axis_rest},
 };
 
-enum { AXES = sizeof(axes) / sizeof(*axes) };
+enum { AXES = sizeof(axes) / sizeof(*axes), AGAINST_MAX = 8 };
 
 static const struct effort answers = {
 	.starts = 2,
@@ -112,11 +114,16 @@ int main(int argc, char **argv)
 		{"answers", no_argument, NULL, 'a'},
 		{"json", required_argument, NULL, 'j'},
 		{"markdown", no_argument, NULL, 'm'},
+		{"peers", required_argument, NULL, 'p'},
+		{"against", required_argument, NULL, 'g'},
 		{0},
 	};
 	const struct effort *effort = &short_form;
 	const char *json = NULL;
 	const char *bin = NULL;
+	const char *peers = ".";
+	const char *against[AGAINST_MAX];
+	int against_count = 0;
 	bool markdown = false;
 	bool usable = true;
 
@@ -127,6 +134,10 @@ int main(int argc, char **argv)
 			json = optarg;
 		else if (o == 'm')
 			markdown = true;
+		else if (o == 'p')
+			peers = optarg;
+		else if (o == 'g' && against_count < AGAINST_MAX)
+			against[against_count++] = optarg;
 		else if (o == 'f')
 			effort = &full_form;
 		else if (o == 'a')
@@ -140,7 +151,8 @@ int main(int argc, char **argv)
 	argv += optind;
 	if (!usable || !bin || !are_axes(argc, argv)) {
 		fputs("usage: bench --bin DIR [--short|--full|--answers] "
-		      "[--json FILE] [--markdown] [AXIS...]\naxes:",
+		      "[--json FILE] [--markdown] "
+		      "[--peers DIR --against PEER]... [AXIS...]\naxes:",
 		      stderr);
 		for (int i = 0; i < AXES; i++)
 			fprintf(stderr, " %s", axes[i].name);
@@ -150,12 +162,19 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	lab_open(bin);
 	for (int i = 0; i < AXES; i++) {
-		if (!is_wanted(axes[i].name, argc, argv))
+		if ((argc == 0 && against_count > 0) ||
+		    !is_wanted(axes[i].name, argc, argv))
 			continue;
 		fprintf(stderr, "bench: %s\n", axes[i].name);
 		axes[i].measure(effort);
 	}
+	for (int i = 0; i < against_count; i++) {
+		fprintf(stderr, "bench: against %s\n", against[i]);
+		usable = axis_peers(peers, against[i]) && usable;
+	}
 	lab_close();
+	if (!usable)
+		return 2;
 	if (effort == &answers) {
 		puts("every answer was right");
 	} else if (markdown) {

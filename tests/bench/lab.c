@@ -1,8 +1,10 @@
 #include "lab.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +26,7 @@ enum {
 	READ_BYTES = 1 << 16,
 	PATH_BYTES = 512,
 	GUARD_MS = 60000, /* against hanging, not a measurement */
+	LEAVE_MS = 5000,  /* the same, for who was told to leave */
 };
 
 static struct {
@@ -140,7 +144,7 @@ void lab_close(void)
 	for (int i = 0; i < PARTIES; i++) {
 		if (lab.running[i] == 0)
 			continue;
-		kill(lab.running[i], SIGKILL);
+		kill(-lab.running[i], SIGKILL);
 		waitpid(lab.running[i], NULL, 0);
 		lab.running[i] = 0;
 	}
@@ -250,12 +254,85 @@ double lab_kib(pid_t pid, const char *what)
 	return lab_number(pid, "smaps_rollup", what);
 }
 
+double lab_cpu_ns(pid_t pid)
+{
+	char path[300];
+	double sum = 0;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	DIR *tasks = opendir(path);
+	if (!tasks)
+		lab_fail("%s: %s", path, strerror(errno));
+	while ((entry = readdir(tasks))) {
+		double ns = 0;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat",
+			 (int)pid, entry->d_name);
+		FILE *from = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+		if (from && fscanf(from, "%lf", &ns) == 1)
+			sum += ns;
+		if (from)
+			fclose(from);
+	}
+	closedir(tasks);
+	return sum;
+}
+
+/* --- ports ------------------------------------------------------------------
+ */
+
+static int open_socket(struct sockaddr_in *a, const char *port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		lab_fail("socket: %s", strerror(errno));
+	*a = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+		.sin_addr = {htonl(INADDR_LOOPBACK)},
+	};
+	return fd;
+}
+
+void lab_free_port(char port[8])
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int fd = open_socket(&a, "0");
+
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+		lab_fail("a port: %s", strerror(errno));
+	close(fd);
+	snprintf(port, 8, "%u", ntohs(a.sin_port));
+}
+
+void lab_await_port(const char *port)
+{
+	const struct timespec pause = {0, 10000000};
+
+	for (int i = 0; i < 3000; i++) {
+		struct sockaddr_in a;
+		int fd = open_socket(&a, port);
+		int rv = connect(fd, (struct sockaddr *)&a, sizeof(a));
+
+		close(fd);
+		if (rv == 0)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	lab_fail("nobody listens on port %s", port);
+}
+
 /* --- processes -------------------------------------------------------------
  */
 
 void party_start(struct party *p, const char *const argv[])
 {
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	int down[2];
 	int up[2];
 
@@ -265,9 +342,12 @@ void party_start(struct party *p, const char *const argv[])
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, down[0], STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, up[1], STDOUT_FILENO);
-	int why = posix_spawn(&p->pid, argv[0], &actions, NULL,
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+	int why = posix_spawn(&p->pid, argv[0], &actions, &attributes,
 			      (char *const *)(uintptr_t)argv, lab.environ);
 	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
 	if (why != 0)
 		lab_fail("%s: %s", argv[0], strerror(why));
 	close(down[0]);
@@ -350,7 +430,17 @@ static int part_from(struct party *p)
 
 void party_kill(struct party *p)
 {
-	kill(p->pid, SIGKILL);
+	kill(-p->pid, SIGTERM);
+	for (int i = 0; i < LEAVE_MS; i++) {
+		siginfo_t ended = {0};
+
+		waitid(P_PID, (id_t)p->pid, &ended,
+		       WEXITED | WNOHANG | WNOWAIT);
+		if (ended.si_pid != 0)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	kill(-p->pid, SIGKILL);
 	part_from(p);
 	*p = (struct party){0};
 }

@@ -42,7 +42,13 @@ const char *lab_path(const char *name);
 /* Wait until there is such a file. */
 void lab_await(const char *path);
 
-/* Start argv, argv[0] being a path; ends with the lab if not before. */
+/* A port that was free a moment ago, for what takes no 0. */
+void lab_free_port(char port[8]);
+/* Wait until somebody listens there. */
+void lab_await_port(const char *port);
+
+/* Start argv, argv[0] being a path, in a process group of its own; ends with
+ * the lab if not before. */
 void party_start(struct party *p, const char *const argv[]);
 void party_say(const struct party *p, struct slice bytes);
 /* The next line without its newline; waits. */
@@ -52,7 +58,7 @@ bool party_has_line(const struct party *p);
 /* Close its stdin, wait, and expect exit status 0. */
 void party_end(struct party *p);
 
-/* Kill it, for what does not end with its stdin. */
+/* End it and its group by signals, for what does not end with its stdin. */
 void party_kill(struct party *p);
 
 /* Run to the end; its exit status must be 0. */
@@ -88,6 +94,9 @@ double lab_number(pid_t pid, const char *file, const char *name);
  * root alone: to others its anonymous memory, which is the same within a few
  * pages, and -1 for anything else. */
 double lab_kib(pid_t pid, const char *what);
+
+/* Time that its threads have had a processor, in ns. */
+double lab_cpu_ns(pid_t pid);
 
 int64_t now_ns(void);
 
