@@ -25,11 +25,16 @@ char *buf_reserve(struct buf *b, size_t len)
 
 		while (cap < want)
 			cap *= 2;
-		char *grown = mem_alloc(cap);
-		if (b->len > 0)
+		if (b->head == 0) {
+			/* Of a large one the pages move, not the bytes. */
+			base = mem_grow(base, cap);
+		} else {
+			char *grown = mem_alloc(cap);
+
 			memcpy(grown, b->data, b->len);
-		free(base);
-		base = grown;
+			free(base);
+			base = grown;
+		}
 		b->cap = cap;
 	}
 	b->head = 0;
