@@ -103,7 +103,7 @@ void report_print(FILE *to)
 			r->value, r->unit, spread);
 		axis = r->axis;
 		if (r->floor_what)
-			fprintf(to, "  %.2fx of %.4g (%s)", ratio(r), r->floor,
+			fprintf(to, "  %.3gx of %.4g (%s)", ratio(r), r->floor,
 				r->floor_what);
 		fprintf(to, "%s%s\n", aim[0] ? "  " : "", aim);
 	}
@@ -174,7 +174,7 @@ void report_markdown(FILE *to)
 		else
 			fputs(" |", to);
 		if (r->floor_what)
-			fprintf(to, " %.4g, %s | %s%.2f%s |", r->floor,
+			fprintf(to, " %.4g, %s | %s%.3g%s |", r->floor,
 				r->floor_what, misses(r) ? "**" : "", ratio(r),
 				misses(r) ? "**" : "");
 		else
