@@ -22,7 +22,7 @@ static void open_relay(struct talker *t, const char *mode, const char *name,
 		    (const char *const[]){relay, mode, "far", socket,
 					  with_source ? lab_floor("echo_source")
 						      : NULL,
-					  NULL});
+					  lab_lie, NULL});
 	if (!slice_is(party_hear(&t->far), "ready"))
 		lab_fail("the relay is not ready");
 	party_start(&t->near,
@@ -50,7 +50,7 @@ static void open_plain(struct talker *t)
 	lab_await(lab_path("plain/run/manifest"));
 	lab_run((const char *const[]){lab_program("executor"), "--data-dir",
 				      dir, "source", "add", "echo", "--",
-				      lab_floor("echo_source"), NULL});
+				      lab_floor("echo_source"), lab_lie, NULL});
 	party_start(&t->near,
 		    (const char *const[]){lab_program("executor-mcp-adapter"),
 					  "--data-dir", dir, NULL});
@@ -163,7 +163,7 @@ void axis_talk(const struct effort *e)
 	lab_fresh();
 	lab_run((const char *const[]){lab_program("executor"), "source", "add",
 				      "echo", "--", lab_floor("echo_source"),
-				      NULL});
+				      lab_lie, NULL});
 	measure(e, &question_ping, false, 1.5, 2, 0);
 	measure(e, &question_call, true, 2.3, 0, -0.25);
 }

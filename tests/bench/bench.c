@@ -6,6 +6,9 @@
  *
  * With --against and no axis, only the peers are compared with.
  *
+ * --lie makes the source of the talk axis answer once as it should not, which
+ * must end the run.
+ *
  * --answers does a little of everything, checks every answer and prints no
  * figure: for the tests.
  */
@@ -114,6 +117,7 @@ int main(int argc, char **argv)
 		{"answers", no_argument, NULL, 'a'},
 		{"json", required_argument, NULL, 'j'},
 		{"markdown", no_argument, NULL, 'm'},
+		{"lie", required_argument, NULL, 'l'},
 		{"peers", required_argument, NULL, 'p'},
 		{"against", required_argument, NULL, 'g'},
 		{0},
@@ -134,6 +138,8 @@ int main(int argc, char **argv)
 			json = optarg;
 		else if (o == 'm')
 			markdown = true;
+		else if (o == 'l')
+			lab_lie = optarg;
 		else if (o == 'p')
 			peers = optarg;
 		else if (o == 'g' && against_count < AGAINST_MAX)

@@ -2,8 +2,14 @@
  * The smallest MCP server with tools: `echo` sends its argument `text` back,
  * `blob` a text of `bytes` bytes, a..z and again, made once and kept.
  * Blocking; reads what is there, writes all answers to it at once.
+ *
+ * usage: echo_source [wrong|lost|twice]
+ *
+ * With a word the answer to one call in the middle is that: so that the
+ * benchmark can show that it notices.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "proto/buf.h"
@@ -11,7 +17,13 @@
 #include "proto/jsonrpc.h"
 #include "proto/lines.h"
 
-enum { LINE_BYTES = 64 << 20, BLOB_BYTES_MAX = 32 << 20 };
+enum {
+	LINE_BYTES = 64 << 20,
+	BLOB_BYTES_MAX = 32 << 20,
+	LIE_AT = 150, /* call; several are open then (bench --answers) */
+};
+
+static const char *lie = "";
 
 static const char welcome[] =
 	"{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{}},"
@@ -81,11 +93,30 @@ static void answer(struct buf *out, const struct jsonrpc *m)
 	buf_finish(&result);
 }
 
+static void answer_wrong(struct buf *out, const struct jsonrpc *m)
+{
+	jsonrpc_result(out, m->id,
+		       slice_of("{\"content\":[{\"type\":\"text\","
+				"\"text\":\"something else\"}]}"));
+	buf_append_text(out, "\n");
+}
+
 static bool on_line(void *owner, struct slice line)
 {
+	static unsigned calls;
 	struct jsonrpc m;
 
-	if (jsonrpc_slice(line, &m, NULL) && m.kind == JSONRPC_REQUEST)
+	if (!jsonrpc_slice(line, &m, NULL) || m.kind != JSONRPC_REQUEST)
+		return true;
+	bool lies = jsonrpc_method_is(&m, "tools/call") && ++calls == LIE_AT;
+	if (lies && strcmp(lie, "lost") == 0)
+		return true;
+	if (lies && strcmp(lie, "wrong") == 0) {
+		answer_wrong(owner, &m);
+		return true;
+	}
+	answer(owner, &m);
+	if (lies && strcmp(lie, "twice") == 0)
 		answer(owner, &m);
 	return true;
 }
@@ -97,7 +128,7 @@ static bool on_overlong(void *owner, struct slice start)
 	return false;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct lines_events events = {
 		.line = on_line,
@@ -108,6 +139,8 @@ int main(void)
 	struct buf out = {0};
 	ssize_t got;
 
+	if (argc > 1)
+		lie = argv[1];
 	lines_init(&lines, LINE_BYTES);
 	while ((got = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0) {
 		lines_feed(&lines, (struct slice){bytes, (size_t)got}, &events,

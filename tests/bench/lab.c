@@ -41,6 +41,8 @@ static struct {
 	pid_t running[PARTIES];
 } lab;
 
+const char *lab_lie;
+
 const char lab_initialize_text[] =
 	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"
 	"\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},"

@@ -33,6 +33,9 @@ void lab_close(void);
 /* Another home directory: no daemon, no database. */
 void lab_fresh(void);
 
+/* How the source is to lie, for the tests: echo_source's argument, or NULL. */
+extern const char *lab_lie;
+
 /* Paths, kept until the program ends. */
 const char *lab_program(const char *name);
 const char *lab_floor(const char *name);
