@@ -112,7 +112,7 @@ static void measure(const struct effort *e, const struct size *size,
 	double before = lab_kib(daemon.pid, "Private_Dirty");
 	gather(&c, 1);
 	ping_all(&c, e->messages * 4);
-	watch_rest(&c, e->rest_s);
+	watch_rest(&c, (e->rest_s + 1) / 2);
 	party_end(&c.party);
 	stop_daemon(&daemon);
 	if (size->count == 1)

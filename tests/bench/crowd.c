@@ -32,7 +32,11 @@
 #include "proto/version.h"
 #include "report.h"
 
-enum { ANSWERS = 2 }; /* of each, before it is attached */
+enum {
+	ANSWERS = 2, /* of each, before it is attached */
+	WAVE = 200,  /* that are about to attach at a time: a daemon does not
+		      * wait for ever for a preface that is not sent yet */
+};
 
 /* One session.  Owned by the list of all. */
 struct visitor {
@@ -46,6 +50,10 @@ struct visitor {
 static struct ev_loop *loop;
 static struct visitor *visitors;
 static unsigned count;
+static unsigned streams; /* on each connection */
+static const char *path;
+static struct h2 **all;
+static unsigned entered;
 static unsigned attached;
 static unsigned closed;
 static unsigned long to_ping;
@@ -66,6 +74,8 @@ _Noreturn static void fail(const char *what, const char *why)
 	fprintf(stderr, "crowd: %s: %s\n", what, why);
 	exit(1);
 }
+
+static void enter_next(void);
 
 static void say(struct visitor *v, const char *json)
 {
@@ -135,7 +145,10 @@ static void on_message(void *owner, uint64_t sequence, bool effect,
 	if (v->answers > ANSWERS) {
 		samples_add(&us, now_us() - said_us);
 		ping_next();
-	} else if (v->answers == ANSWERS && ++attached == count) {
+	} else if (v->answers == ANSWERS) {
+		enter_next();
+		if (++attached < count)
+			return;
 		printf("attached %u\n", count);
 		fflush(stdout);
 	}
@@ -218,7 +231,7 @@ static const struct h2_events events = {.down = on_down};
 /* --- coming and going ------------------------------------------------------
  */
 
-static int connect_to(const char *path)
+static int connect_to_daemon(void)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -267,6 +280,20 @@ static void enter(struct visitor *v, struct h2 *h)
 	link_send_envelope(v->link, &envelope);
 }
 
+static void enter_next(void)
+{
+	const struct h2_limits limits = h2_limits_local();
+	unsigned i = entered;
+
+	if (i == count)
+		return;
+	entered++;
+	if (!all[i / streams])
+		all[i / streams] = h2_new_client(loop, connect_to_daemon(),
+						 &limits, &events, NULL);
+	enter(&visitors[i], all[i / streams]);
+}
+
 static void leave(struct visitor *v)
 {
 	envelope_goodbye_t goodbye;
@@ -301,11 +328,10 @@ static void on_stdin(struct ev_loop *l, ev_io *w, int revents)
 
 int main(int argc, char **argv)
 {
-	const struct h2_limits limits = h2_limits_local();
 	struct ev_io input;
 
 	count = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
-	unsigned streams = count > 0 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
+	streams = count > 0 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
 	if (streams == 0) {
 		fputs("usage: crowd SOCKET COUNT STREAMS\n", stderr);
 		return 2;
@@ -314,15 +340,10 @@ int main(int argc, char **argv)
 	loop = ev_default_loop(0);
 	visitors = mem_zalloc(count * sizeof(*visitors));
 	unsigned connections = (count + streams - 1) / streams;
-	struct h2 **all = mem_zalloc(connections * sizeof(struct h2 *));
-	for (unsigned i = 0; i < count; i++) {
-		struct h2 **h = &all[i / streams];
-
-		if (!*h)
-			*h = h2_new_client(loop, connect_to(argv[1]), &limits,
-					   &events, NULL);
-		enter(&visitors[i], *h);
-	}
+	path = argv[1];
+	all = mem_zalloc(connections * sizeof(struct h2 *));
+	for (unsigned i = 0; i < WAVE; i++)
+		enter_next();
 	ev_io_init(&input, on_stdin, STDIN_FILENO, EV_READ);
 	ev_io_start(loop, &input);
 	ev_run(loop, 0);
