@@ -184,4 +184,19 @@ print('closed')`, socket], { encoding: 'latin1', cwd: '/' }).stdout.trim();
 		for (let dir = path.dirname(socket); dir.startsWith(hub.root); dir = path.dirname(dir))
 			fs.chmodSync(dir, 0o700);
 	}],
+
+	async the_database_is_exchanged_under_a_daemon(hub) {
+		await addOracle(hub);
+		const adapter = await connected(hub);
+		await call(adapter, { before: 1 });
+		const db = path.join(hub.dir, 'executor.db');
+		fs.renameSync(db, `${db}.away`);
+		await pause(300); // it looks ten times a second
+		const m = await adapter.call('oracle__add', { meanwhile: 1 });
+		same(m.error?.data?.reason, 'mismatch', JSON.stringify(m));
+		assert(m.error.message.includes(db), m.error.message);
+		same(effects(hub).length, 1, 'executions');
+		fs.renameSync(`${db}.away`, db);
+		await until('it goes on', async () => (await adapter.call('oracle__add', { after: Math.random() })).result);
+	},
 });
