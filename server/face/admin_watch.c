@@ -231,7 +231,7 @@ void admin_leave(struct admin *a)
 	err_set(&e, ERR_DRAINING, "the daemon stops");
 	while (!list_empty(&a->watches)) {
 		struct watch *w =
-			LIST_ITEM(a->watches.next, struct watch, link);
+			LIST_ITEM(list_pop(&a->watches), struct watch, link);
 		struct call *c = w->call;
 
 		if (w->say(w)) { /* the last words */

@@ -63,7 +63,7 @@ static bool match_fragment(struct places *p)
 	bool any = false;
 
 	for (size_t at = 0; at <= p->uri.len; at++) {
-		bool begins = p->may_end[at] && at < p->uri.len &&
+		bool begins = at < p->uri.len && p->may_end[at] &&
 			      p->uri.ptr[at] == '#';
 
 		p->may_end[at] = p->may_end[at] || open;
