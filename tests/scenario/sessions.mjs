@@ -6,12 +6,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { assert, bin, bounded, same, scenarios, until } from '../support/harness.mjs';
 
-const count = 1000;
+const count = 1000; // 200 on a connection
 const program = path.join(bin, '..', 'bench', 'crowd');
 
 // Open the sessions; each has been answered twice when this returns.
 async function enter(hub) {
-	const child = spawn(program, [hub.socket(), String(count)],
+	const child = spawn(program, [hub.socket(), String(count), '200'],
 		{ env: hub.env, stdio: ['pipe', 'pipe', 'inherit'] });
 	const exited = new Promise(done => child.on('exit', code => done(code)));
 	const said = new Promise(done => createInterface({ input: child.stdout }).on('line', done));
