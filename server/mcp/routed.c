@@ -211,6 +211,8 @@ static void on_source(void *owner, const struct stored_source *stored,
 		log_odd("router", "%s: its environment cannot be opened: %s",
 			stored->name, why->text);
 	struct routed *at = routed_new(r, stored);
+	if (why)
+		source_refuse_starts(at->source, why);
 	at->settled = routed_disabled(at) ? KINDS_ALL : 0;
 	routed_append(r, at);
 }

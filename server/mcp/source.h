@@ -125,6 +125,9 @@ struct source *source_new(struct ev_loop *loop,
 			  const struct source_limits *limits,
 			  const struct source_events *events, void *owner);
 
+/* Its environment cannot be opened: each start fails, with why. */
+void source_refuse_starts(struct source *s, const struct err *why);
+
 /* The built-in one. */
 struct source *source_new_builtin(struct ev_loop *loop,
 				  const struct builtin_hub *functions,

@@ -56,6 +56,7 @@ struct source {
 	struct backoff backoff;
 	unsigned starts;
 	struct err last_error;
+	struct err unopened; /* why it cannot start; its text "" if it can */
 
 	struct alarm alarm;
 	unsigned depth; /* of our own callbacks that are running */

@@ -409,9 +409,18 @@ static void start(struct source *s)
 	s->look_at = INFINITY;
 	s->looked_at = -INFINITY;
 	s->rss_bytes = 0;
+	if (s->unopened.text[0]) {
+		rest(s, &s->unopened);
+		return;
+	}
 	s->leg = leg_new(s->loop, &how, &leg_events, s, &e);
 	if (!s->leg)
 		rest(s, &e);
+}
+
+void source_refuse_starts(struct source *s, const struct err *why)
+{
+	s->unopened = *why;
 }
 
 void source_begin_stop(struct source *s, const struct err *why)

@@ -185,6 +185,47 @@ print('closed')`, socket], { encoding: 'latin1', cwd: '/' }).stdout.trim();
 			fs.chmodSync(dir, 0o700);
 	}],
 
+	// A source without what it was given as its environment does not start.
+	async the_key_is_not_what_it_was(hub) {
+		await addOracle(hub);
+		await hub.ok('daemon', 'stop');
+		const key = path.join(hub.dir, 'key'), good = fs.readFileSync(key);
+		const put = (bytes, mode = 0o600) => {
+			fs.rmSync(key, { recursive: true, force: true });
+			fs.writeFileSync(key, bytes, { mode });
+		};
+		const wrongs = {
+			'is missing': () => fs.rmSync(key),
+			'has 7 bytes': () => put(good.subarray(0, 7)),
+			'is open to others': () => {
+				put(good);
+				fs.chmodSync(key, 0o644);
+			},
+			'is not the key': () => put(Buffer.alloc(32, 7)),
+			'is not a file': () => {
+				fs.rmSync(key);
+				fs.mkdirSync(key);
+			},
+		};
+		let n = 0;
+		for (const [words, spoil] of Object.entries(wrongs)) {
+			spoil();
+			const adapter = await connected(hub);
+			const m = await adapter.call('oracle__add', { words });
+			const said = JSON.stringify(m) + await hub.ok('source', 'show', 'oracle');
+			assert(!m.result && said.includes(words) && said.includes(key), `${words}: ${said}`);
+			same(effects(hub).length, n, 'executions');
+			await adapter.close();
+			await hub.ok('daemon', 'stop');
+			put(good);
+			const healed = await connected(hub);
+			await call(healed, { healed: words });
+			same(effects(hub).length, ++n, 'executions');
+			await healed.close();
+			await hub.ok('daemon', 'stop');
+		}
+	},
+
 	async the_database_is_exchanged_under_a_daemon(hub) {
 		await addOracle(hub);
 		const adapter = await connected(hub);
