@@ -34,6 +34,14 @@ function judge(lane, m, tag, tally) {
 	tally[reason]++;
 }
 
+// On a busy machine the point may come only now.
+function judgeNext(lane, m, tag, died, tally) {
+	if (died || m.result)
+		same(m.result?.content[0].text, '0', 'the next call');
+	else
+		judge(lane, m, tag, tally);
+}
+
 // Points are lived through like this, each from a daemon's start to a point
 // where nothing is left of it.
 const lives = {
@@ -47,7 +55,7 @@ const lives = {
 			judge(lane, await adapter.call('oracle__add', { tag }), tag, tally);
 			const done = { names: traced.names(), pid: traced.pid() };
 			done.died = !alive(done.pid);
-			same((await adapter.call('oracle__add', { tag: `${tag}+` })).result?.content[0].text, '0', 'the next call');
+			judgeNext(lane, await adapter.call('oracle__add', { tag: `${tag}+` }), `${tag}+`, done.died, tally);
 			await adapter.close();
 			same([...adapter.answers.values()], [1, 1, 1, 1], 'answers to each request');
 			same(adapter.stderr, '', 'what the adapter says');
@@ -70,7 +78,7 @@ const lives = {
 			judge(lane, await adapter.call('oracle__add', { tag }), tag, tally);
 			const done = { names: traced.names(), pid: traced.pid() };
 			done.died = !alive(done.pid);
-			same((await adapter.call('oracle__add', { tag: `${tag}+` })).result?.content[0].text, '0', 'the next call');
+			judgeNext(lane, await adapter.call('oracle__add', { tag: `${tag}+` }), `${tag}+`, done.died, tally);
 			await adapter.close();
 			same([...adapter.answers.values()], [1, 1, 1, 1], 'answers to each request');
 			lane.adapters.length = 0;
