@@ -167,6 +167,14 @@ export class Adapter {
 	}
 }
 
+// Those that are neither finished nor abandoned: a scenario may have several.
+const hubs = new Set();
+
+function abandonAll() {
+	for (const hub of hubs)
+		hub.abandon();
+}
+
 // One private data directory with everything that lives in it.
 export class Hub {
 	constructor({ dataDir } = {}) {
@@ -183,6 +191,7 @@ export class Hub {
 		};
 		this.adapters = [];
 		this.bin = bin;
+		hubs.add(this);
 	}
 
 	adapter(options) {
@@ -270,6 +279,7 @@ export class Hub {
 			fs.readdirSync(this.dir, { recursive: true }).map(String) : [];
 		const strange = files.filter(f => !expected.some(e => e.test(f)));
 		same(strange, [], 'files left behind');
+		hubs.delete(this);
 		fs.rmSync(this.root, { recursive: true, force: true });
 	}
 
@@ -287,6 +297,7 @@ export class Hub {
 
 	// After a failure: end what is left, by pid, and keep the logs in sight.
 	abandon() {
+		hubs.delete(this);
 		// An adapter that lives may start another daemon meanwhile.
 		for (let i = 0; i < 100 && this.left().length > 0; i++) {
 			for (const pid of this.left())
@@ -304,22 +315,21 @@ export class Hub {
 
 // Run named scenarios one after the other, each with a hub of its own.
 export async function scenarios(table) {
-	let failed = 0, passed = 0, current = null;
+	let failed = 0, passed = 0;
 	process.on('uncaughtException', error => {
 		console.log(`FAIL outside of a scenario: ${error.stack}`);
-		current?.abandon();
+		abandonAll();
 		process.exit(1);
 	});
 	for (const signal of ['SIGINT', 'SIGTERM'])
 		process.on(signal, () => {
 			console.log(`FAIL interrupted by ${signal}`);
-			current?.abandon();
+			abandonAll();
 			process.exit(1);
 		});
 	for (const [name, body] of Object.entries(table)) {
 		const hub = new Hub();
 		const started = Date.now();
-		current = hub;
 		try {
 			await body(hub);
 			await hub.finish();
@@ -328,7 +338,7 @@ export async function scenarios(table) {
 		} catch (error) {
 			failed++;
 			console.log(`FAIL ${name}: ${error.stack}`);
-			hub.abandon();
+			abandonAll();
 		}
 	}
 	console.log(`${passed} passed, ${failed} failed`);
