@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "adapter/cli/cli.h"
@@ -213,12 +214,33 @@ static void check_limits(struct doctor *d)
 		    few ? (uintmax_t)limit.rlim_max : (uintmax_t)DESCRIPTORS);
 }
 
+/* The limit counts what all of the user's programs have: trying says more than
+ * a number. */
+static void check_processes(struct doctor *d)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0) {
+		doctor_find(d, GROUP_LIMITS, FINDING_BAD,
+			    "end some of your programs, or raise ulimit -u",
+			    "no process can be started: %s", strerror(errno));
+		return;
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	doctor_find(d, GROUP_LIMITS, FINDING_GOOD, NULL,
+		    "a process can be started");
+}
+
 void doctor_look_at_place(struct doctor *d)
 {
 	check_directory(d);
 	doctor_look_at_owner(d);
 	check_program(d);
 	check_limits(d);
+	check_processes(d);
 }
 
 void doctor_look_at_owner(struct doctor *d)

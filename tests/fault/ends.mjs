@@ -185,6 +185,10 @@ touch '${hub.dir}/x' 2>/dev/null && exit 98\nexec '${path.join(bin, 'executor-mc
 		const adapter = await refused(hub, 'no_processes', ['ulimit -u', 'executord'], { command });
 		await hub.ok('tools', 'list'); // another one can
 		await works(adapter);
+		fs.writeFileSync(command, `#!/bin/sh\nASAN_OPTIONS=detect_leaks=0 exec strace -D -qq -o /dev/null -e inject=clone,clone3,fork,vfork:error=EAGAIN '${path.join(bin, 'executor')}' doctor\n`, { mode: 0o755 });
+		const doctor = await hub.run(command, []);
+		same(doctor.code, 1, 'doctor finds it');
+		assert(/✗ no process can be started: .*ulimit -u/.test(doctor.out), doctor.out);
 		await hub.ok('daemon', 'stop');
 		rig(hub, injecting(hub, ['clone,clone3,fork,vfork:error=EAGAIN:when=1']));
 		await hub.executor('source', 'add', 'everything', '--', 'true');
