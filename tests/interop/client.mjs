@@ -255,3 +255,5 @@ for (const [name, run] of Object.entries(cases)) {
 	}
 }
 client.close();
+// Deadlines that are not reached would keep it for as long as they are.
+process.exit();
