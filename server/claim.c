@@ -96,7 +96,9 @@ static enum owner_outcome take_now(const struct config *c, struct owner **o,
 }
 
 /* Try until the owner has ended, or time has.  Often: a daemon that drains
- * has clients who want a successor, too. */
+ * has clients who want a successor, too.  A lock that comes free is no event
+ * that can be waited for together with a time; there is no loop yet, nobody is
+ * served, and only who runs a daemon by hand with --wait comes here twice. */
 static enum owner_outcome take(const struct config *c, struct owner **o,
 			       const char *data_dir, struct port **port,
 			       struct err *e)
