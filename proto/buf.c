@@ -1,13 +1,40 @@
 #include "proto/buf.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/mem.h"
 
-enum { SMALLEST = 256 };
+enum {
+	SMALLEST = 256,
+	HEAP_BYTES = 512 * 1024, /* more has pages of its own */
+};
+
+static bool is_large(size_t cap)
+{
+	return cap > HEAP_BYTES;
+}
+
+/* A power of two: cap, or the next that holds want. */
+static size_t fitting_cap(size_t cap, size_t want)
+{
+	if (cap < SMALLEST)
+		cap = SMALLEST;
+	while (cap < want)
+		cap *= 2;
+	return is_large(cap) && cap < MEM_PAGES_BYTES ? MEM_PAGES_BYTES : cap;
+}
+
+static void release(char *base, size_t cap)
+{
+	if (is_large(cap))
+		mem_pages_free(base, cap);
+	else
+		free(base);
+}
 
 char *buf_reserve(struct buf *b, size_t len)
 {
@@ -20,20 +47,21 @@ char *buf_reserve(struct buf *b, size_t len)
 	if (base && b->cap - b->len >= len && b->head >= b->cap / 2) {
 		memmove(base, b->data, b->len);
 	} else {
-		size_t want = b->len + len;
-		size_t cap = b->cap < SMALLEST ? SMALLEST : b->cap;
+		size_t cap = fitting_cap(b->cap, b->len + len);
 
-		while (cap < want)
-			cap *= 2;
-		if (b->head == 0) {
-			/* Of a large one the pages move, not the bytes. */
-			base = mem_grow(base, cap);
-		} else {
-			char *grown = mem_alloc(cap);
+		if (b->head > 0 || is_large(b->cap) != is_large(cap)) {
+			char *grown =
+				is_large(cap) ? mem_pages(cap) : mem_alloc(cap);
 
-			memcpy(grown, b->data, b->len);
-			free(base);
+			if (b->len > 0)
+				memcpy(grown, b->data, b->len);
+			release(base, b->cap);
 			base = grown;
+		} else if (is_large(cap)) {
+			/* The pages move, not the bytes. */
+			base = mem_pages_grow(base, b->cap, cap);
+		} else {
+			base = mem_grow(base, cap);
 		}
 		b->cap = cap;
 	}
@@ -122,6 +150,6 @@ void buf_move(struct buf *to, struct buf *from)
 void buf_finish(struct buf *b)
 {
 	if (b->data)
-		free(b->data - b->head);
+		release(b->data - b->head, b->cap);
 	*b = (struct buf){0};
 }

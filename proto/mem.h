@@ -17,6 +17,16 @@ void *mem_copy(const void *from, size_t len);
 char *mem_text(const char *text);	       /* strdup */
 char *mem_ntext(const char *text, size_t len); /* a NUL is put behind */
 
+/* The same for something large, which gets pages apart from the heap: huge ones
+ * where the system has them, because to fault in small ones one by one takes
+ * longer than all that is done with a large message.  They go back to the
+ * system when they are released.  Each len is whole times MEM_PAGES_BYTES; of
+ * the last so many bytes more may be resident than were touched. */
+enum { MEM_PAGES_BYTES = 2 * 1024 * 1024 };
+void *mem_pages(size_t len);
+void *mem_pages_grow(void *old, size_t old_len, size_t len);
+void mem_pages_free(void *p, size_t len); /* p may be NULL */
+
 /* len bytes from the kernel's generator; aborts when there are none. */
 void mem_random(void *to, size_t len);
 

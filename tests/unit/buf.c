@@ -100,6 +100,39 @@ static void a_long_print_is_whole(void **state)
 	buf_finish(&b);
 }
 
+/* Past where a buffer has pages of its own, and on: growing from the heap, in
+ * place and elsewhere, with and without consumed bytes before it. */
+static void a_large_one_keeps_its_bytes_as_it_grows(void **state)
+{
+	const size_t consumed_each[] = {0, 30011};
+	char piece[65521]; /* a prime */
+
+	(void)state;
+	for (size_t way = 0; way < 2; way++) {
+		struct buf b = {0};
+		size_t in = 0;
+		size_t out = 0;
+
+		while (b.len < 9 * 1024 * 1024) {
+			for (size_t i = 0; i < sizeof(piece); i++)
+				piece[i] = (char)((in + i) % 251);
+			buf_append(&b, piece, sizeof(piece));
+			in += sizeof(piece);
+			buf_consume(&b, consumed_each[way]);
+			out += consumed_each[way];
+		}
+		assert_int_equal(b.len, in - out);
+		for (size_t i = 0; i < b.len; i++)
+			if (b.data[i] != (char)((out + i) % 251))
+				fail_msg("byte %zu is another", i);
+		buf_reset(&b, 64 * 1024);
+		assert_null(b.data);
+		buf_append_text(&b, "small again");
+		assert_bytes(&b, "small again");
+		buf_finish(&b);
+	}
+}
+
 static void a_reset_keeps_only_so_much_memory(void **state)
 {
 	struct buf b = {0};
@@ -146,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_steady_queue_does_not_grow),
 		cmocka_unit_test(room_that_was_reserved_stays_where_it_is),
 		cmocka_unit_test(a_long_print_is_whole),
+		cmocka_unit_test(a_large_one_keeps_its_bytes_as_it_grows),
 		cmocka_unit_test(a_reset_keeps_only_so_much_memory),
 		cmocka_unit_test(contents_move_to_another_owner),
 	};
