@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/list.h"
+#include "proto/buf.h"
 #include "proto/slice.h"
 
 struct message {
@@ -19,11 +19,17 @@ struct message {
 	uint64_t sequence; /* set by whoever numbers it, before sending */
 	bool effect;	   /* must not be run twice */
 	size_t len;
-	char json[];
+	const char *json;
+	struct buf large; /* where a large one lies */
+	char small[];	  /* any other */
 };
 
 /* A copy of json, with one reference and no number yet. */
 struct message *message_new(struct slice json, bool effect);
+
+/* The same of what json holds, which is empty afterwards; a large one is taken
+ * over where it lies. */
+struct message *message_take(struct buf *json, bool effect);
 
 struct message *message_ref(struct message *m);
 

@@ -203,11 +203,9 @@ static void on_answer(void *owner, const struct jsonrpc *m)
 	if (s)
 		append_answer(&text, c, m, session_revision(s));
 	audit_answer(c->at, &done, m);
-	reply_text(c->at->router, c->to, buf_slice(&text),
-		   m->kind == JSONRPC_ERROR);
+	reply_text(c->at->router, c->to, &text, m->kind == JSONRPC_ERROR);
 	elicited_note_error(c->at, c->to.session, m->error);
 	turns_next(c->at);
-	buf_finish(&text);
 	free_call(c);
 }
 

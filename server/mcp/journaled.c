@@ -77,7 +77,7 @@ static void refuse(struct session *s, struct session_request *r,
 
 	jsonrpc_error(&text, id, why, NULL);
 	r->journaled = false;
-	session_answer(s, id, buf_slice(&text));
+	session_answer(s, id, &text);
 	buf_finish(&text);
 }
 
@@ -191,9 +191,9 @@ static void on_answered(void *owner, const struct err *why)
 }
 
 void journaled_answer(struct session *s, struct session_request *r,
-		      struct slice json)
+		      struct buf *json)
 {
-	struct message *m = message_new(json, false);
+	struct message *m = message_take(json, false);
 
 	assert(!r->answered);
 	r->answered = true;

@@ -7,7 +7,7 @@
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 
-void reply_text(struct router *r, struct reply_to to, struct slice json,
+void reply_text(struct router *r, struct reply_to to, struct buf *json,
 		bool failed)
 {
 	struct session *s = sessions_find(r->sessions, to.session);
@@ -17,6 +17,7 @@ void reply_text(struct router *r, struct reply_to to, struct slice json,
 		r->errors++;
 	if (s)
 		session_answer(s, to.id, json);
+	buf_finish(json);
 }
 
 void reply_result(struct router *r, struct reply_to to, struct slice result)
@@ -24,8 +25,7 @@ void reply_result(struct router *r, struct reply_to to, struct slice result)
 	struct buf text = {0};
 
 	jsonrpc_result(&text, to.id, result);
-	reply_text(r, to, buf_slice(&text), false);
-	buf_finish(&text);
+	reply_text(r, to, &text, false);
 }
 
 void reply_error_with(struct router *r, struct reply_to to, const struct err *e,
@@ -34,8 +34,7 @@ void reply_error_with(struct router *r, struct reply_to to, const struct err *e,
 	struct buf text = {0};
 
 	jsonrpc_error(&text, to.id, e, extra);
-	reply_text(r, to, buf_slice(&text), true);
-	buf_finish(&text);
+	reply_text(r, to, &text, true);
 }
 
 void reply_error(struct router *r, struct reply_to to, const struct err *e,

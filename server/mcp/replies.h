@@ -12,6 +12,7 @@
 
 #include "proto/slice.h"
 
+struct buf;
 struct err;
 struct router;
 
@@ -32,8 +33,8 @@ void reply_error(struct router *r, struct reply_to to, const struct err *e,
 void reply_error_with(struct router *r, struct reply_to to, const struct err *e,
 		      const char *extra);
 
-/* A whole response; failed: it is an error. */
-void reply_text(struct router *r, struct reply_to to, struct slice json,
+/* A whole response, which is empty afterwards; failed: it is an error. */
+void reply_text(struct router *r, struct reply_to to, struct buf *json,
 		bool failed);
 
 #endif

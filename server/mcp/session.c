@@ -291,7 +291,7 @@ bool session_ask(struct session *s, struct slice json)
 	return deliver(s, json, 0, false);
 }
 
-void session_answer(struct session *s, struct slice id, struct slice json)
+void session_answer(struct session *s, struct slice id, struct buf *json)
 {
 	struct session_request *r = map_get(&s->by_id, id);
 
@@ -304,12 +304,13 @@ void session_answer(struct session *s, struct slice id, struct slice json)
 	uint64_t sequence = r->sequence;
 	session_forget(s, r);
 	if (s->state == SESSION_SINGLE) {
-		s->single_answer = message_new(json, false);
+		s->single_answer = message_take(json, false);
 		session_advance(s, SESSION_OVER);
 		sessions_reap_later(s->all, s);
 		return;
 	}
-	deliver(s, json, sequence, false);
+	if (has_room(s, false))
+		put(s, message_take(json, false), sequence);
 }
 
 /* --- from the client ------------------------------------------------------ */

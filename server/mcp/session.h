@@ -137,8 +137,9 @@ bool session_ask(struct session *s, struct slice json);
 unsigned session_abilities(const struct session *s);
 
 /* The request of that raw id is answered with this text: forget it and
- * deliver.  Nothing happens when it is not in flight (cancelled). */
-void session_answer(struct session *s, struct slice id, struct slice json);
+ * deliver; json may be taken, or left as it was.  Nothing happens when it is
+ * not in flight (cancelled). */
+void session_answer(struct session *s, struct slice id, struct buf *json);
 
 /* The request of that raw id is about to reach its source.  True: it has an
  * effect, and is being written down; router_written() follows with this

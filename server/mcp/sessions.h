@@ -171,7 +171,7 @@ bool journaled_admit(struct session *s, struct session_request *r,
 
 /* Write its answer down, then deliver it. */
 void journaled_answer(struct session *s, struct session_request *r,
-		      struct slice json);
+		      struct buf *json);
 
 /* Deliver the answer that the journal has. */
 void journaled_read(struct session *s, uint64_t sequence);

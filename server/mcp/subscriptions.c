@@ -137,8 +137,7 @@ static void on_subscribed(void *owner, const struct jsonrpc *m)
 		struct buf text = {0};
 
 		json_splice(&text, m->text, &edit, 1);
-		reply_text(r, to, buf_slice(&text), failed);
-		buf_finish(&text);
+		reply_text(r, to, &text, failed);
 		subscriber_settle(s);
 		if (failed)
 			subscriber_free(s);

@@ -56,7 +56,7 @@ void router_request(struct router *r, struct session *s,
 		struct buf text = {0};
 
 		jsonrpc_result(&text, m->id, slice_of("{}"));
-		session_answer(s, m->id, buf_slice(&text));
+		session_answer(s, m->id, &text);
 		buf_finish(&text);
 		return;
 	}
@@ -144,7 +144,7 @@ static void answer(struct sessions *all, unsigned i)
 
 	assert(s);
 	jsonrpc_result(&text, id, slice_of("{\"n\":1}"));
-	session_answer(s, id, buf_slice(&text));
+	session_answer(s, id, &text);
 	forget(i);
 	buf_finish(&text);
 }

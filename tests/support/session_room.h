@@ -61,7 +61,7 @@ static inline void answer(struct session *s, const char *id, const char *result)
 	struct buf text = {0};
 
 	jsonrpc_result(&text, slice_of(id), slice_of(result));
-	session_answer(s, slice_of(id), buf_slice(&text));
+	session_answer(s, slice_of(id), &text);
 	buf_finish(&text);
 }
 
@@ -98,7 +98,7 @@ void router_written(struct router *r, uint64_t ticket, const struct err *why)
 	}
 	jsonrpc_error(&text, slice_of(router.ticket_id), why, NULL);
 	session_answer(router.ticket_session, slice_of(router.ticket_id),
-		       buf_slice(&text));
+		       &text);
 	buf_finish(&text);
 }
 
