@@ -17,11 +17,6 @@ static void settle(struct watch_entry *entry)
 	entry->id = (struct slice){NULL, 0};
 }
 
-static struct slice uri_of(const struct map_entry *at)
-{
-	return (struct slice){at->key, at->key_len};
-}
-
 bool watched_ask(struct watched *w, struct slice uri, struct slice id,
 		 struct err *e)
 {
@@ -59,7 +54,7 @@ void watched_settle(struct watched *w, struct slice id, bool granted)
 		if (granted)
 			settle(entry);
 		else
-			watched_end(w, uri_of(at));
+			watched_end(w, map_key(at));
 		return;
 	}
 }
@@ -85,7 +80,7 @@ void watched_hello(struct watched *w, envelope_hello_t *hello)
 	w->list = mem_alloc(w->by_uri.count * sizeof(*w->list));
 	while ((at = map_next(&w->by_uri, &i)) != NULL)
 		if (((struct watch_entry *)at->value)->id.len == 0)
-			w->list[count++] = protobuf_bytes(uri_of(at));
+			w->list[count++] = protobuf_bytes(map_key(at));
 	hello->subscriptions = w->list;
 	hello->n_subscriptions = count;
 }

@@ -2,7 +2,8 @@
  * map: byte strings to pointers.
  *
  * Keys are copied, values are not owned.  Keys come from peers, so the hash is
- * seeded at random per process.  A zeroed struct is an empty map.
+ * seeded at random per process.  A zeroed struct is an empty map.  Keys of up
+ * to eight bytes, numbers among them, cost no allocation of their own.
  */
 #ifndef PROTO_MAP_H
 #define PROTO_MAP_H
@@ -15,7 +16,10 @@
 
 struct map_entry {
 	uint64_t hash;
-	char *key;
+	union {
+		char *far; /* longer than near */
+		char near[8];
+	} key;
 	size_t key_len;
 	void *value; /* never NULL in a used entry */
 };
@@ -37,6 +41,9 @@ void *map_put_u64(struct map *m, uint64_t key, void *value);
 /* Take it out; returns what was there, or NULL. */
 void *map_remove(struct map *m, struct slice key);
 void *map_remove_u64(struct map *m, uint64_t key);
+
+/* The key of a used entry; good until the map changes. */
+struct slice map_key(const struct map_entry *e);
 
 /* Walk in no order: *at starts at 0; NULL at the end.  The map may not be
  * changed on the way. */

@@ -116,8 +116,8 @@ static void a_walk_meets_everyone_once(void **state)
 	while ((entry = map_next(&m, &at)) != NULL) {
 		uint64_t key;
 
-		assert_int_equal(entry->key_len, sizeof(key));
-		memcpy(&key, entry->key, sizeof(key));
+		assert_int_equal(map_key(entry).len, sizeof(key));
+		memcpy(&key, map_key(entry).ptr, sizeof(key));
 		assert_true(key < 1000);
 		assert_ptr_equal(entry->value, &cells[key]);
 		met[key]++;
