@@ -8,7 +8,7 @@
  *            adapter may run out of patience at any moment and spawn without it.
  *   pend[a]  a candidate process that adapter a has fork+exec'ed and that has not tried the lock
  *            yet (it lives on if a dies). A candidate that finds the lock held just exits.
- * Files      man  = manifest (tmp+fsync+rename: one atomic step), written/unlinked only by the owner
+ * Files      man  = manifest (tmp+rename: one atomic step), written/unlinked only by the owner
  * Database   epoch (bumped by each owner), req[] = durable call table keyed by idempotency key
  * Sockets    one unique socket name per epoch: listen_[epoch]
  *
@@ -103,7 +103,7 @@ end_idle:
        atomic { FORALL(i, if :: req[i]==ACC -> req[i]=INDET :: else fi) };   /* 4. unknown outcomes */
 #endif
        listen_[e]=1;                              /* 5. bind+listen, name unique to this epoch */
-       man=e;                                     /* 6. publish: tmp, fsync, rename, fsync dir */
+       man=e;                                     /* 6. publish: tmp, rename */
        atomic { if :: pip[sp]==RUN -> pip[sp]=READY :: else fi; sp=0 };      /* 7. readiness byte */
 end_serve:
        do

@@ -36,10 +36,12 @@ static bool manifest_is_mine(const struct notice *n, int run_fd)
 	       len == n->len && memcmp(found, n->text, len) == 0;
 }
 
+/* Not synced: whom it leads to does not survive a power cut, and what such a
+ * one leaves of it is a hint like any other. */
 static bool post_manifest(const struct notice *n, int run_fd, const char *run,
 			  struct election_error *e)
 {
-	return file_replace(run_fd, run, manifest_name, n->text, n->len, true,
+	return file_replace(run_fd, run, manifest_name, n->text, n->len, false,
 			    e);
 }
 

@@ -119,7 +119,7 @@ await rows({
 	row_10_candidate_killed_at_every_step: ['strace', 'root', async hub => {
 		await connected(hub);
 		await hub.ok('daemon', 'stop');
-		const steps = ['pwrite64:when=1', 'pwrite64:when=2', 'pwrite64:when=3', 'fdatasync:when=1', 'fsync:when=1', 'fsync:when=2',
+		const steps = ['pwrite64:when=1', 'pwrite64:when=2', 'pwrite64:when=3', 'fdatasync:when=1', 'fdatasync:when=2', 'fdatasync:when=3',
 			'unlinkat:when=1', 'unlinkat:when=2', 'bind:when=1', 'listen:when=1', 'rename,renameat,renameat2:when=1',
 			'rename,renameat,renameat2:when=2', 'rename,renameat,renameat2:when=3', 'symlinkat,symlink:when=1', 'accept4:when=1'];
 		const chosen = steps.filter((_, i) => full || i % 2 === 0);
