@@ -109,6 +109,7 @@ static const struct condition {
 } conditions[] = {
 	{ENOSPC, ERR_NO_SPACE, "free some space"},
 	{EDQUOT, ERR_NO_SPACE, "free some space"},
+	{EFBIG, ERR_NO_SPACE, "raise `ulimit -f`"},
 	{EROFS, ERR_READ_ONLY, "make it writable, or give another --data-dir"},
 	{EMFILE, ERR_NO_DESCRIPTORS, "raise `ulimit -n`"},
 	{ENFILE, ERR_NO_DESCRIPTORS, "raise the sysctl fs.file-max"},

@@ -2,7 +2,7 @@
  * schema: whose database it is, which version, and the way up to ours.
  *
  * PRAGMA application_id says that it is ours, PRAGMA user_version how far it
- * is.  A migration is a row: one more is one more step, never a changed one.
+ * is.  The steps are the rows of migrations.h.
  */
 #ifndef SERVER_STORE_SCHEMA_H
 #define SERVER_STORE_SCHEMA_H

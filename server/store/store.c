@@ -1,14 +1,13 @@
 #include "server/store/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "proto/log.h"
 #include "proto/mem.h"
+#include "server/store/blank.h"
 #include "server/store/gate.h"
 #include "server/store/journal.h"
 #include "server/store/path.h"
@@ -47,19 +46,6 @@ static const char sql_ours[] = "PRAGMA wal_autocheckpoint = 4000;"
 static const char sql_wal[] = "PRAGMA journal_mode = WAL";
 static const char sql_begin_epoch[] =
 	"UPDATE owner SET epoch = epoch + 1, instance = ? RETURNING epoch";
-
-/* 0600 from birth: SQLite would ask the umask, and gives its WAL the mode of
- * the database. */
-static bool create_file(const char *path, struct err *e)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return errno == EEXIST ||
-		       err_sys(e, ERR_STORE, "cannot create %s", path);
-	close(fd);
-	return true;
-}
 
 /* SQLite takes the WAL of an empty database for a leftover and unlinks it;
  * but when it is the database that went missing, the WAL may be all there
@@ -159,7 +145,7 @@ struct store *store_open_or_yield(struct ev_loop *loop, const char *data_dir,
 	s->loop = loop;
 	s->path = path_of(data_dir, "executor.db");
 	secrets_init(&s->secrets, data_dir);
-	if (check_wal(s->path, data_dir, e) && create_file(s->path, e) &&
+	if (check_wal(s->path, data_dir, e) && blank_create(data_dir, e) &&
 	    open_careful(s, e) && schema_check(s, &version, e) &&
 	    gate_check(s, version, e) && make_ours(s, e) &&
 	    schema_upgrade(s, version, e) &&

@@ -6,7 +6,8 @@
  *   transaction.c  all or nothing, fenced
  *   query.c        one run of a prepared statement; what its failures mean
  *   gate.c         which programs may own it
- *   schema.c       whose database, which version, migrations
+ *   schema.c       whose database, which version, the way up
+ *   blank.c        a new database
  *   sources.c catalogues.c journal.c audit.c   the facts that are kept
  *   env.c secrets.c key.c       what reaches the disk only sealed
  */
