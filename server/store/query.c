@@ -145,6 +145,7 @@ bool query_next(struct query *q)
 {
 	if (q->rc != SQLITE_OK)
 		return false;
+	assert(q->bound == sqlite3_bind_parameter_count(q->stmt));
 	errno = 0;
 	int rc = sqlite3_step(q->stmt);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
@@ -188,9 +189,10 @@ bool query_end(struct query *q, struct err *e)
 		query_error(q->store, q->rc, e);
 	}
 	if (q->stmt) {
-		/* Repeats the failure of the step, reported already. */
+		/* Repeats the failure of the step, reported already.  What was
+		 * bound stays, and is looked at by nobody until it is bound
+		 * anew. */
 		(void)sqlite3_reset(q->stmt);
-		sqlite3_clear_bindings(q->stmt);
 	}
 	return ok;
 }

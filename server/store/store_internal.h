@@ -5,6 +5,7 @@
  *   queue.c        the operations of one turn of the loop
  *   transaction.c  all or nothing, fenced
  *   query.c        one run of a prepared statement; what its failures mean
+ *   walfile.c      how SQLite's log reaches the file system
  *   gate.c         which programs may own it
  *   schema.c       whose database, which version, the way up
  *   blank.c        a new database

@@ -93,9 +93,10 @@ static void step(struct bare *b, sqlite3_stmt *s)
 static void open_bare(struct bare *b, const char *path)
 {
 	static const char script[] =
+		"PRAGMA page_size = 1024;"
 		"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
 		"PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST;"
-		"PRAGMA wal_autocheckpoint = 4000;"
+		"PRAGMA wal_autocheckpoint = 1000;"
 		"PRAGMA journal_size_limit = 17825792;"
 		"PRAGMA cache_size = -512;"
 		"CREATE TABLE call (adapter BLOB NOT NULL, sequence INTEGER"

@@ -1,7 +1,7 @@
 /* A database that was damaged is told from one that is sound. */
 #include "tests/support/room.h"
 
-enum { PAGE_BYTES = 4096, SOURCES = 200 };
+enum { PAGE_BYTES = 1024, SOURCES = 200 };
 
 static struct answer check(struct room *r)
 {

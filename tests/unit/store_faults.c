@@ -232,8 +232,7 @@ static void a_full_disk_fails_its_turn_and_nothing_else(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	room_open(r);
 	assert_int_equal(add_and_run(r, "one"), ERR_NONE);
-	/* What fits into the cache fails at the commit, what does not in the
-	 * middle of the operation. */
+	/* What fits into the cache, and what does not. */
 	fill_disk(r, LARGE_BYTES / 8);
 	fill_disk(r, LARGE_BYTES);
 }
