@@ -16,18 +16,27 @@
 
 /* MCP, stdio: messages "MUST NOT contain embedded newlines"; outside of
  * strings JSON allows them. */
+static bool is_one_line(struct slice text)
+{
+	return !memchr(text.ptr, '\n', text.len) &&
+	       !memchr(text.ptr, '\r', text.len);
+}
+
 uint64_t bridge_write_line(struct bridge *b, struct slice text)
 {
 	struct buf line = {0};
-	uint64_t offset;
 
-	if (!memchr(text.ptr, '\n', text.len) &&
-	    !memchr(text.ptr, '\r', text.len))
+	if (is_one_line(text))
 		return b->sides->write(b->owner, text);
 	json_one_line(&line, text);
-	offset = b->sides->write(b->owner, buf_slice(&line));
-	buf_finish(&line);
-	return offset;
+	return b->sides->take(b->owner, &line);
+}
+
+uint64_t bridge_write_message(struct bridge *b, const struct jsonrpc *m)
+{
+	if (m->whole && is_one_line(m->text))
+		return b->sides->take(b->owner, m->whole);
+	return bridge_write_line(b, m->text);
 }
 
 static void write_if_complete(struct bridge *b, struct batch *batch)

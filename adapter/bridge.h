@@ -32,8 +32,9 @@ enum {
 
 /* What the bridge does to the two sides. */
 struct bridge_sides {
-	/* stdio_write(), stdio_queued(), stdio_hold(). */
+	/* stdio_write(), stdio_take(), stdio_queued(), stdio_hold(). */
 	uint64_t (*write)(void *owner, struct slice text);
+	uint64_t (*take)(void *owner, struct buf *text);
 	size_t (*host_queued)(void *owner);
 	void (*hold_host)(void *owner, bool held);
 	/* client_start(), client_send(), client_received(),
@@ -66,7 +67,9 @@ void bridge_written(struct bridge *b, uint64_t offset);
 void bridge_hello(struct bridge *b, envelope_hello_t *hello);
 
 void bridge_attached(struct bridge *b, const envelope_welcome_t *welcome);
-void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json);
+/* json and whole as link_events has them. */
+void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json,
+			struct buf *whole);
 void bridge_acked(struct bridge *b, uint64_t received);
 /* Nothing more goes there; what it did not take over goes to the next one.
  * bridge_lost() follows. */

@@ -14,9 +14,10 @@
 /* --- its messages ----------------------------------------------------------
  */
 
-static void deliver(struct bridge *b, uint64_t sequence, struct slice text)
+static void deliver(struct bridge *b, uint64_t sequence,
+		    const struct jsonrpc *m)
 {
-	delivery_wait(&b->delivery, sequence, bridge_write_line(b, text));
+	delivery_wait(&b->delivery, sequence, bridge_write_message(b, m));
 }
 
 /* The host needs to hear nothing of it. */
@@ -60,7 +61,7 @@ static void answer_from_daemon(struct bridge *b, uint64_t sequence,
 		answer_in_batch(b, entry->batch, m);
 		swallow(b, sequence);
 	} else {
-		deliver(b, sequence, m->text);
+		deliver(b, sequence, m);
 	}
 	ledger_remove(&b->ledger, entry);
 }
@@ -137,7 +138,8 @@ void bridge_attached(struct bridge *b, const envelope_welcome_t *welcome)
 		announce(b);
 }
 
-void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json)
+void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json,
+			struct buf *whole)
 {
 	struct jsonrpc m;
 	struct err e;
@@ -154,11 +156,12 @@ void bridge_from_daemon(struct bridge *b, uint64_t sequence, struct slice json)
 		swallow(b, sequence);
 		return;
 	}
+	m.whole = whole;
 	asked_observe(&b->asked, &m);
 	if (m.kind == JSONRPC_RESULT || m.kind == JSONRPC_ERROR)
 		answer_from_daemon(b, sequence, &m);
 	else
-		deliver(b, sequence, m.text);
+		deliver(b, sequence, &m);
 }
 
 void bridge_acked(struct bridge *b, uint64_t received)

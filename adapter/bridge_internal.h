@@ -41,6 +41,8 @@ struct bridge {
 
 /* As one line; the offset behind it, see stdio_events. */
 uint64_t bridge_write_line(struct bridge *b, struct slice text);
+/* The same of a message, whose text is gone then. */
+uint64_t bridge_write_message(struct bridge *b, const struct jsonrpc *m);
 
 /* One of its requests has its answer, or will get none. */
 void bridge_settle_batch(struct bridge *b, struct batch *batch);

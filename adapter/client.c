@@ -174,7 +174,7 @@ static void on_envelope(void *owner, const envelope_t *envelope)
 }
 
 static void on_message(void *owner, uint64_t sequence, bool effect,
-		       struct slice json)
+		       struct slice json, struct buf *whole)
 {
 	struct client *c = owner;
 
@@ -182,7 +182,7 @@ static void on_message(void *owner, uint64_t sequence, bool effect,
 	if (is_given_up(c))
 		return;
 	if (c->state == CLIENT_ATTACHED)
-		c->events->message(c->owner, sequence, json);
+		c->events->message(c->owner, sequence, json, whole);
 	else
 		accuse_broken(c, "a message before the Welcome");
 }

@@ -18,6 +18,7 @@
 #include "proto/envelope.h"
 
 struct attach_options;
+struct buf;
 struct client;
 struct err;
 struct ev_loop;
@@ -31,8 +32,9 @@ struct client_events {
 	void (*hello)(void *owner, envelope_hello_t *hello);
 	/* Attached: client_send() works. */
 	void (*attached)(void *owner, const envelope_welcome_t *welcome);
-	/* A whole message; json is borrowed until it returns. */
-	void (*message)(void *owner, uint64_t sequence, struct slice json);
+	/* A whole message, as link_events has it. */
+	void (*message)(void *owner, uint64_t sequence, struct slice json,
+			struct buf *whole);
 	/* The daemon has accepted everything up to this. */
 	void (*acked)(void *owner, uint64_t received);
 	/* The daemon ends the session, whose Welcome came: it takes over

@@ -98,11 +98,12 @@ static void on_attached(void *owner, const envelope_welcome_t *welcome)
 	bridge_attached(a->bridge, welcome);
 }
 
-static void on_message(void *owner, uint64_t sequence, struct slice json)
+static void on_message(void *owner, uint64_t sequence, struct slice json,
+		       struct buf *whole)
 {
 	struct adapter *a = owner;
 
-	bridge_from_daemon(a->bridge, sequence, json);
+	bridge_from_daemon(a->bridge, sequence, json, whole);
 }
 
 static void on_acked(void *owner, uint64_t received)
@@ -150,6 +151,13 @@ static uint64_t write_to_host(void *owner, struct slice text)
 	struct adapter *a = owner;
 
 	return stdio_write(a->stdio, text);
+}
+
+static uint64_t take_to_host(void *owner, struct buf *text)
+{
+	struct adapter *a = owner;
+
+	return stdio_take(a->stdio, text);
 }
 
 static size_t queued_for_host(void *owner)
@@ -210,6 +218,7 @@ static void renew_hello(void *owner)
 
 static const struct bridge_sides bridge_sides = {
 	.write = write_to_host,
+	.take = take_to_host,
 	.host_queued = queued_for_host,
 	.hold_host = hold_host,
 	.seek = seek_daemon,

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "proto/buf.h"
 #include "proto/err.h"
 #include "proto/lines.h"
 #include "proto/mem.h"
@@ -126,12 +127,26 @@ struct stdio *stdio_new(struct ev_loop *loop, int in_fd, int out_fd,
 	return s;
 }
 
+/* A text of that length was written. */
+static uint64_t end_line(struct stdio *s, size_t len)
+{
+	pump_write(s->pump, slice_of("\n"));
+	s->written += len + 1;
+	return s->written;
+}
+
 uint64_t stdio_write(struct stdio *s, struct slice text)
 {
 	pump_write(s->pump, text);
-	pump_write(s->pump, slice_of("\n"));
-	s->written += text.len + 1;
-	return s->written;
+	return end_line(s, text.len);
+}
+
+uint64_t stdio_take(struct stdio *s, struct buf *text)
+{
+	size_t len = text->len;
+
+	pump_take(s->pump, text);
+	return end_line(s, len);
 }
 
 size_t stdio_queued(const struct stdio *s)

@@ -15,6 +15,7 @@
 
 #include "proto/slice.h"
 
+struct buf;
 struct err;
 struct ev_loop;
 struct stdio;
@@ -40,6 +41,9 @@ struct stdio *stdio_new(struct ev_loop *loop, int in_fd, int out_fd,
 /* Write text, which holds no newline, as a line.  Returns the offset of its
  * end in all that was ever written. */
 uint64_t stdio_write(struct stdio *s, struct slice text);
+
+/* The same of what text holds, which is empty afterwards; see pump_take(). */
+uint64_t stdio_take(struct stdio *s, struct buf *text);
 
 /* Bytes that nobody has taken yet. */
 size_t stdio_queued(const struct stdio *s);

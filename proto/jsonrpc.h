@@ -31,6 +31,9 @@ struct jsonrpc {
 	struct slice params; /* raw; empty when absent or null */
 	struct slice result; /* raw; of a result */
 	struct slice error;  /* raw; of an error */
+	/* Set by whoever hands the message up: the buffer that text is all of,
+	 * when who gets it may take that (buf_move()); or NULL. */
+	struct buf *whole;
 };
 
 /* Slice text.  ERR_PARSE: not JSON or not UTF-8.  ERR_INVALID_REQUEST: no

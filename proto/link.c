@@ -40,10 +40,10 @@ static void break_off(struct link *l, const struct err *why)
 }
 
 static void hand_up(struct link *l, uint64_t sequence, bool effect,
-		    struct slice json)
+		    struct slice json, struct buf *whole)
 {
 	l->handed_bytes += json.len;
-	l->events->message(l->owner, sequence, effect, json);
+	l->events->message(l->owner, sequence, effect, json, whole);
 }
 
 static bool arrive(struct link *l, uint64_t sequence, uint64_t len,
@@ -66,7 +66,7 @@ static bool take_message(struct link *l, const Executor__Mcp__V1__Message *m,
 {
 	if (!arrive(l, m->sequence, m->json.len, e))
 		return false;
-	hand_up(l, m->sequence, m->effect, protobuf_slice(m->json));
+	hand_up(l, m->sequence, m->effect, protobuf_slice(m->json), NULL);
 	return true;
 }
 
@@ -83,7 +83,7 @@ static bool take_chunk(struct link *l, const Executor__Mcp__V1__Chunk *c,
 	l->reader.keep_bytes =
 		l->parts.count > 0 ? KEEP_BUSY_BYTES : KEEP_IDLE_BYTES;
 	if (whole.len > 0)
-		hand_up(l, c->sequence, c->effect, buf_slice(&whole));
+		hand_up(l, c->sequence, c->effect, buf_slice(&whole), &whole);
 	buf_finish(&whole);
 	return true;
 }

@@ -18,6 +18,7 @@
 #include "proto/envelope.h"
 #include "proto/slice.h"
 
+struct buf;
 struct ev_loop;
 struct h2_stream;
 struct link;
@@ -27,11 +28,12 @@ struct seqset;
 struct link_events {
 	/* A hello, welcome or goodbye; borrowed until it returns. */
 	void (*envelope)(void *owner, const envelope_t *envelope);
-	/* A whole message arrived; json is borrowed until it returns.  Small
-	 * ones may overtake large ones, so sequences may come out of order,
-	 * each once. */
+	/* A whole message arrived; json is borrowed until it returns.  whole
+	 * is the buffer that json is all of, and may be taken (buf_move()); or
+	 * NULL.  Small ones may overtake large ones, so sequences may come out
+	 * of order, each once. */
 	void (*message)(void *owner, uint64_t sequence, bool effect,
-			struct slice json);
+			struct slice json, struct buf *whole);
 	/* The other side delivered everything up to this. */
 	void (*acked)(void *owner, uint64_t received);
 	/* link_queued() had passed the stream's high mark (h2_limits), and has

@@ -271,15 +271,37 @@ struct pump *pump_new(struct ev_loop *loop, int read_fd, int write_fd,
 	return p;
 }
 
-void pump_write(struct pump *p, struct slice bytes)
+static bool takes(const struct pump *p)
 {
-	if (p->write_fd < 0 || p->closing_write || bytes.len == 0)
-		return;
-	buf_append_slice(&p->output, bytes);
+	return p->write_fd >= 0 && !p->closing_write;
+}
+
+static void queued(struct pump *p)
+{
 	if (p->output.len > p->high_bytes)
 		p->above_high = true;
 	if (!p->in_turn)
 		pump_wake(p);
+}
+
+void pump_write(struct pump *p, struct slice bytes)
+{
+	if (!takes(p) || bytes.len == 0)
+		return;
+	buf_append_slice(&p->output, bytes);
+	queued(p);
+}
+
+void pump_take(struct pump *p, struct buf *bytes)
+{
+	if (takes(p) && p->output.len == 0 && bytes->len > 0) {
+		buf_finish(&p->output);
+		buf_move(&p->output, bytes);
+		queued(p);
+		return;
+	}
+	pump_write(p, buf_slice(bytes));
+	buf_finish(bytes);
 }
 
 void pump_wake(struct pump *p)

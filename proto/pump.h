@@ -17,6 +17,7 @@
 
 #include "proto/slice.h"
 
+struct buf;
 struct err;
 struct ev_loop;
 struct pump;
@@ -47,6 +48,10 @@ struct pump *pump_new(struct ev_loop *loop, int read_fd, int write_fd,
 /* Queue bytes.  After a failure or pump_close_write() they are dropped; end of
  * file alone leaves the way out open, but no failure of it is told then. */
 void pump_write(struct pump *p, struct slice bytes);
+
+/* The same of what bytes holds, which is empty afterwards: taken over where it
+ * lies when nothing else is queued. */
+void pump_take(struct pump *p, struct buf *bytes);
 
 /* Have .fill called before the loop sleeps. */
 void pump_wake(struct pump *p);

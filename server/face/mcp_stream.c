@@ -346,10 +346,11 @@ static bool is_open(struct mcp_stream *s)
 }
 
 static void on_message(void *owner, uint64_t sequence, bool effect,
-		       struct slice json)
+		       struct slice json, struct buf *whole)
 {
 	struct mcp_stream *s = owner;
 
+	(void)whole;
 	if (is_open(s))
 		session_accept(s->session, sequence, effect, json);
 }

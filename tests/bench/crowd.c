@@ -130,11 +130,12 @@ static void on_envelope(void *owner, const envelope_t *e)
 }
 
 static void on_message(void *owner, uint64_t sequence, bool effect,
-		       struct slice json)
+		       struct slice json, struct buf *whole)
 {
 	struct visitor *v = owner;
 
 	(void)effect;
+	(void)whole;
 	link_received(v->link, sequence);
 	struct jsonrpc m;
 	unsigned long long id = 0;

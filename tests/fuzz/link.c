@@ -43,9 +43,10 @@ static void on_envelope(void *owner, const envelope_t *envelope)
 }
 
 static void on_message(void *owner, uint64_t sequence, bool effect,
-		       struct slice json)
+		       struct slice json, struct buf *whole)
 {
 	struct end *e = owner;
+	struct buf taken = {0};
 
 	(void)effect;
 	assert(!e->broken);
@@ -56,6 +57,11 @@ static void on_message(void *owner, uint64_t sequence, bool effect,
 	link_received(e->link, sequence);
 	if (e->pauses)
 		link_pause(e->link);
+	if (!whole)
+		return;
+	assert(slice_equal(json, buf_slice(whole)));
+	buf_move(&taken, whole);
+	buf_finish(&taken);
 }
 
 static void on_acked(void *owner, uint64_t received)

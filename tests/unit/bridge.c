@@ -118,6 +118,27 @@ static void a_message_with_line_breaks_becomes_one_line(void **state)
 	saw(f, "host {\"jsonrpc\":\"2.0\", \"method\":  \"m\"}\n");
 }
 
+static void a_message_may_be_taken_where_it_lies(void **state)
+{
+	struct fake *f = *state;
+	struct buf text = {0};
+
+	attach_new_session(f);
+	host_says(f, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}");
+	buf_reset(&f->log, 0);
+	buf_append_text(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+	bridge_from_daemon(f->bridge, 1, buf_slice(&text), &text);
+	saw(f, "host {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+	assert_int_equal(f->taken, 1);
+	assert_null(text.data);
+	buf_append_text(&text, "{\"jsonrpc\":\"2.0\",\n\"method\":\"m\"}");
+	bridge_from_daemon(f->bridge, 2, buf_slice(&text), &text);
+	saw(f, "host {\"jsonrpc\":\"2.0\", \"method\":\"m\"}\n");
+	bridge_written(f->bridge, f->offset);
+	saw(f, "ack 1\nack 2\n");
+	buf_finish(&text);
+}
+
 static void an_answer_to_nothing_is_swallowed(void **state)
 {
 	struct fake *f = *state;
@@ -334,6 +355,7 @@ int main(void)
 		TEST(what_came_before_the_daemon_is_sent_to_it_in_order),
 		TEST(an_answer_is_acknowledged_when_it_is_written),
 		TEST(a_message_with_line_breaks_becomes_one_line),
+		TEST(a_message_may_be_taken_where_it_lies),
 		TEST(an_answer_to_nothing_is_swallowed),
 		TEST(ids_are_told_apart_by_type),
 		TEST(what_is_no_message_is_refused_by_its_id_if_it_has_one),

@@ -25,6 +25,7 @@ struct fake {
 	struct bridge *bridge;
 	struct buf log;
 	uint64_t offset; /* of all that was written to the host */
+	unsigned taken;	 /* of that, how many messages where they lay */
 	size_t host_queued;
 	size_t daemon_queued;
 	int64_t now_ms;
@@ -41,6 +42,16 @@ static uint64_t fake_write(void *owner, struct slice text)
 	buf_append_text(&f->log, "\n");
 	f->offset += text.len + 1;
 	return f->offset;
+}
+
+static uint64_t fake_take(void *owner, struct buf *text)
+{
+	struct fake *f = owner;
+	uint64_t offset = fake_write(f, buf_slice(text));
+
+	f->taken++;
+	buf_finish(text);
+	return offset;
 }
 
 static size_t fake_host_queued(void *owner)
@@ -97,6 +108,7 @@ static void fake_renew(void *owner)
 
 static const struct bridge_sides fake_sides = {
 	.write = fake_write,
+	.take = fake_take,
 	.host_queued = fake_host_queued,
 	.hold_host = fake_hold,
 	.seek = fake_seek,
@@ -151,7 +163,7 @@ static void host_says(struct fake *f, const char *line)
 
 static void daemon_says(struct fake *f, uint64_t sequence, const char *json)
 {
-	bridge_from_daemon(f->bridge, sequence, slice_of(json));
+	bridge_from_daemon(f->bridge, sequence, slice_of(json), NULL);
 }
 
 /* Say hello, and be welcomed: in the session that byte stands for, with these

@@ -167,10 +167,11 @@ static void on_daemon_envelope(void *owner, const envelope_t *e)
 }
 
 static void on_daemon_message(void *owner, uint64_t sequence, bool effect,
-			      struct slice json)
+			      struct slice json, struct buf *whole)
 {
 	struct rig *r = owner;
 
+	(void)whole;
 	assert_true(effect);
 	snprintf(r->got, sizeof(r->got), "daemon %llu %.*s",
 		 (unsigned long long)sequence, (int)json.len, json.ptr);
@@ -333,10 +334,12 @@ static void on_attached(void *owner, const envelope_welcome_t *welcome)
 	r->attached++;
 }
 
-static void on_message(void *owner, uint64_t sequence, struct slice json)
+static void on_message(void *owner, uint64_t sequence, struct slice json,
+		       struct buf *whole)
 {
 	struct rig *r = owner;
 
+	(void)whole;
 	snprintf(r->got, sizeof(r->got), "client %llu %.*s",
 		 (unsigned long long)sequence, (int)json.len, json.ptr);
 	client_received(r->client, sequence);

@@ -75,10 +75,11 @@ static inline void on_envelope(void *owner, const envelope_t *envelope)
 }
 
 static inline void on_message(void *owner, uint64_t sequence, bool effect,
-			      struct slice json)
+			      struct slice json, struct buf *whole)
 {
 	struct end *e = owner;
 
+	assert_true(!whole || slice_equal(json, buf_slice(whole)));
 	e->order[e->messages++ % SEEN] = sequence;
 	e->bytes += json.len;
 	e->corrupt |= effect != (sequence % 2 == 0);

@@ -199,6 +199,44 @@ static void what_the_kernel_refuses_arrives_in_order(void **state)
 	finish(&to);
 }
 
+static void what_it_takes_over_is_queued_in_order(void **state)
+{
+	int fds[2];
+	struct owner from = {0}, to = {0};
+	struct buf bytes = {0};
+	struct buf want = {0};
+
+	(void)state;
+	pair(SOCK_STREAM, fds);
+	from.pump = pump_new(loop, fds[0], fds[0], &events, &from);
+	to.pump = pump_new(loop, fds[1], fds[1], &events, &to);
+	for (int i = 0; i < 3; i++) {
+		/* The first when nothing is queued, the others when much is. */
+		for (int n = 0; n < 200000; n++)
+			buf_printf(&bytes, "%d.%d ", i, n);
+		buf_append_slice(&want, buf_slice(&bytes));
+		buf_append_text(&want, "between");
+		pump_take(from.pump, &bytes);
+		assert_null(bytes.data);
+		pump_write(from.pump, slice_of("between"));
+		assert_false(pump_flush(from.pump));
+	}
+	pump_take(from.pump, &bytes); /* nothing */
+	while (to.got.len < want.len)
+		ev_run(loop, EVRUN_ONCE);
+	assert_true(slice_equal(buf_slice(&to.got), buf_slice(&want)));
+	assert_int_equal(pump_queued(from.pump), 0);
+
+	pump_close_write(from.pump);
+	buf_append_text(&bytes, "too late");
+	pump_take(from.pump, &bytes);
+	assert_null(bytes.data);
+	assert_int_equal(pump_queued(from.pump), 0);
+	buf_finish(&want);
+	finish(&from);
+	finish(&to);
+}
+
 static void on_timeout(struct ev_loop *l, ev_timer *w, int revents)
 {
 	(void)w;
@@ -480,6 +518,7 @@ int main(void)
 		cmocka_unit_test(a_wake_alone_asks_for_a_fill),
 		cmocka_unit_test(a_write_before_sleep_is_not_forgotten),
 		cmocka_unit_test(what_the_kernel_refuses_arrives_in_order),
+		cmocka_unit_test(what_it_takes_over_is_queued_in_order),
 		cmocka_unit_test(a_blocked_pump_lets_the_loop_sleep),
 		cmocka_unit_test(a_paused_pump_sees_nothing_until_resumed),
 		cmocka_unit_test(a_failed_write_is_told_after_the_last_words),

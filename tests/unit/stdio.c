@@ -216,6 +216,7 @@ static void a_file_and_dev_null_will_do(void **state)
 
 static void a_line_is_written_when_its_newline_is(void **state)
 {
+	struct buf taken = {0};
 	char text[16];
 	struct rig r;
 
@@ -223,13 +224,15 @@ static void a_line_is_written_when_its_newline_is(void **state)
 	open_on_pipes(&r);
 	assert_int_equal(stdio_write(r.stdio, slice_of("ab")), 3);
 	assert_int_equal(stdio_write(r.stdio, slice_of("c")), 5);
-	assert_int_equal(stdio_queued(r.stdio), 5);
+	buf_append_text(&taken, "de");
+	assert_int_equal(stdio_take(r.stdio, &taken), 8);
+	assert_int_equal(stdio_queued(r.stdio), 8);
 	assert_int_equal(r.written, 0);
 	ev_run(r.loop, EVRUN_NOWAIT);
-	assert_int_equal(r.written, 5);
+	assert_int_equal(r.written, 8);
 	assert_int_equal(stdio_queued(r.stdio), 0);
-	assert_int_equal(read(r.from, text, sizeof(text)), 5);
-	assert_memory_equal(text, "ab\nc\n", 5);
+	assert_int_equal(read(r.from, text, sizeof(text)), 8);
+	assert_memory_equal(text, "ab\nc\nde\n", 8);
 	close_rig(&r);
 }
 
