@@ -123,6 +123,29 @@ void buf_consume(struct buf *b, size_t len)
 	}
 }
 
+void buf_replace(struct buf *b, size_t at, size_t len, struct slice with)
+{
+	assert(at <= b->len && len <= b->len - at);
+	size_t behind = b->len - at - len;
+	size_t more = with.len > len ? with.len - len : 0;
+	size_t fewer = len > with.len ? len - with.len : 0;
+
+	if (at < behind && b->head + fewer >= more) {
+		char *start = b->data + fewer - more;
+
+		memmove(start, b->data, at);
+		b->head = b->head + fewer - more;
+		b->data = start;
+	} else {
+		char *data = buf_reserve(b, more) - b->len;
+
+		memmove(data + at + with.len, data + at + len, behind);
+	}
+	b->len = b->len + more - fewer;
+	if (with.len > 0)
+		memcpy(b->data + at, with.ptr, with.len);
+}
+
 void buf_reset(struct buf *b, size_t keep_bytes)
 {
 	if (b->cap > keep_bytes) {

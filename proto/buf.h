@@ -34,6 +34,11 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 /* Drop len bytes from the front; len is at most b->len. */
 void buf_consume(struct buf *b, size_t len);
 
+/* Put with, which is no part of b, in the place of the len bytes at offset at.
+ * What stands before them moves or what stands behind, whichever is less and
+ * has room. */
+void buf_replace(struct buf *b, size_t at, size_t len, struct slice with);
+
 /* Forget the contents, keep at most keep_bytes of memory. */
 void buf_reset(struct buf *b, size_t keep_bytes);
 

@@ -12,11 +12,15 @@ void lines_init(struct lines *l, size_t limit_bytes)
 	*l = (struct lines){.limit_bytes = limit_bytes};
 }
 
+static size_t len_without_cr(struct slice line)
+{
+	return line.len > 0 && line.ptr[line.len - 1] == '\r' ? line.len - 1
+							      : line.len;
+}
+
 static bool hand_up(struct slice line, const struct lines_events *events,
 		    void *owner)
 {
-	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-		line.len--;
 	return line.len == 0 || events->line(owner, line);
 }
 
@@ -55,9 +59,12 @@ static bool complete(struct lines *l, struct slice part,
 	}
 	if (part.len > l->limit_bytes - l->torn.len)
 		return refuse(l, part, events, owner);
-	if (l->torn.len == 0)
+	if (l->torn.len == 0) {
+		part.len = len_without_cr(part);
 		return hand_up(part, events, owner);
+	}
 	buf_append_slice(&l->torn, part);
+	l->torn.len = len_without_cr(buf_slice(&l->torn));
 	bool go_on = hand_up(buf_slice(&l->torn), events, owner);
 	buf_reset(&l->torn, KEEP_BYTES);
 	return go_on;
@@ -93,6 +100,11 @@ bool lines_feed(struct lines *l, struct slice bytes,
 		rest = (struct slice){newline + 1, rest.len - len - 1};
 	}
 	return true;
+}
+
+struct buf *lines_whole(struct lines *l)
+{
+	return l->torn.len > 0 ? &l->torn : NULL;
 }
 
 bool lines_end(struct lines *l, const struct lines_events *events, void *owner)

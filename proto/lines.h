@@ -36,6 +36,10 @@ void lines_init(struct lines *l, size_t limit_bytes);
 bool lines_feed(struct lines *l, struct slice bytes,
 		const struct lines_events *events, void *owner);
 
+/* Inside .line: the buffer which that line is all of, and which may be taken
+ * (buf_move()); NULL when it lies elsewhere. */
+struct buf *lines_whole(struct lines *l);
+
 /* At end of file: a last line without a newline is a line. */
 bool lines_end(struct lines *l, const struct lines_events *events, void *owner);
 

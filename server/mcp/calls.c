@@ -200,11 +200,11 @@ static void on_answer(void *owner, const struct jsonrpc *m)
 	struct buf text = {0};
 
 	unlink_call(c);
+	audit_answer(c->at, &done, m);
+	elicited_note_error(c->at, c->to.session, m->error);
 	if (s)
 		append_answer(&text, c, m, session_revision(s));
-	audit_answer(c->at, &done, m);
 	reply_text(c->at->router, c->to, &text, m->kind == JSONRPC_ERROR);
-	elicited_note_error(c->at, c->to.session, m->error);
 	turns_next(c->at);
 	free_call(c);
 }

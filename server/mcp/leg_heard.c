@@ -184,12 +184,12 @@ static const struct sorter_events sorter_events = {
 	.misfit = on_misfit,
 };
 
-static void on_message(void *owner, struct slice line)
+static void on_message(void *owner, struct slice line, struct buf *whole)
 {
 	struct leg *l = owner;
 
 	leg_enter(l);
-	sorter_read(&l->sorter, line, &sorter_events, l);
+	sorter_read(&l->sorter, line, whole, &sorter_events, l);
 	leg_set_alarm(l);
 	leg_leave(l);
 }

@@ -1,5 +1,6 @@
 #include "server/mcp/project.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,19 @@ static void make(struct edits *e, struct buf *to, struct slice text)
 	if (e->count > 1)
 		qsort(e->list, e->count, sizeof(*e->list), by_place);
 	json_splice(to, text, e->list, e->count);
+	free(e->list);
+	buf_finish(&e->texts);
+}
+
+/* The same with one edit in a buffer that is taken for it. */
+static void take(struct edits *e, struct buf *to, struct buf *whole)
+{
+	struct json_edit edit = e->list[0];
+
+	assert(edit.old.ptr >= whole->data);
+	buf_move(to, whole);
+	buf_replace(to, (size_t)(edit.old.ptr - to->data), edit.old.len,
+		    edit.with);
 	free(e->list);
 	buf_finish(&e->texts);
 }
@@ -325,6 +339,10 @@ void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
 		project_structured(&e, m->result, wrapped);
 	} else if (strcmp(revision, HAS_URL_ELICITATION) < 0) {
 		project_url_error(&e, m->error);
+	}
+	if (m->whole && e.count == 1) {
+		take(&e, to, m->whole);
+		return;
 	}
 	make(&e, to, m->text);
 }

@@ -30,7 +30,9 @@ struct jsonrpc;
 bool project_tool(struct buf *to, struct slice tool);
 
 /* Append m, a response, with id in the place of its own, for a client of that
- * revision.  wrapped: it is the result of a tool whose outputSchema was. */
+ * revision.  wrapped: it is the result of a tool whose outputSchema was.  When
+ * nothing else changes, *to, which is empty, may get m->whole: of m only the
+ * kind means something afterwards. */
 void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
 		      const char *revision, bool wrapped);
 

@@ -17,14 +17,16 @@ static void tell_rubbish(struct sorter *s, const struct err *why)
 			s->source, s->rubbish, why->text);
 }
 
-static bool read_message(struct sorter *s, struct slice text,
+static bool read_message(struct sorter *s, struct slice text, struct buf *whole,
 			 const struct sorter_events *events, void *owner)
 {
 	struct jsonrpc m = {0};
 	struct err e;
 
-	if (jsonrpc_slice(text, &m, &e))
+	if (jsonrpc_slice(text, &m, &e)) {
+		m.whole = whole;
 		return events->message(owner, &m);
+	}
 	tell_rubbish(s, &e);
 	if (e.reason == ERR_INVALID_REQUEST && m.id.len > 0 &&
 	    json_get(text, "method").len == 0)
@@ -34,7 +36,7 @@ static bool read_message(struct sorter *s, struct slice text,
 
 /* MCP 2025-03-26, Batching: "implementations MAY support sending JSON-RPC
  * batches, but MUST support receiving JSON-RPC batches." */
-void sorter_read(struct sorter *s, struct slice line,
+void sorter_read(struct sorter *s, struct slice line, struct buf *whole,
 		 const struct sorter_events *events, void *owner)
 {
 	struct slice element;
@@ -42,12 +44,12 @@ void sorter_read(struct sorter *s, struct slice line,
 	size_t at = 0;
 
 	if (!jsonrpc_is_batch(line)) {
-		read_message(s, line, events, owner);
+		read_message(s, line, whole, events, owner);
 	} else if (!json_check(line, &e)) {
 		tell_rubbish(s, &e);
 	} else {
 		while (json_next_element(line, &at, &element))
-			if (!read_message(s, element, events, owner))
+			if (!read_message(s, element, NULL, events, owner))
 				return;
 	}
 }

@@ -12,6 +12,7 @@
 
 #include "proto/slice.h"
 
+struct buf;
 struct err;
 struct jsonrpc;
 
@@ -27,7 +28,8 @@ struct sorter_events {
 	bool (*misfit)(void *owner, struct slice id, const struct err *why);
 };
 
-void sorter_read(struct sorter *s, struct slice line,
+/* whole is the buffer which line is all of, and which may be taken, or NULL. */
+void sorter_read(struct sorter *s, struct slice line, struct buf *whole,
 		 const struct sorter_events *events, void *owner);
 
 /* Fill *e for an error with which a source answered a request of ours.

@@ -112,7 +112,7 @@ static void take_turn(struct builtin *b)
 		answer_line(b, (struct slice){b->queued.data, len}, &reply);
 		buf_consume(&b->queued, len + 1);
 		if (reply.len > 0)
-			b->events->message(b->owner, buf_slice(&reply));
+			b->events->message(b->owner, buf_slice(&reply), &reply);
 		buf_finish(&reply);
 	}
 	if (b->stopping && !b->down && !b->freed) {

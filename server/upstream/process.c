@@ -234,7 +234,7 @@ static bool on_line(void *owner, struct slice line)
 {
 	struct process *p = owner;
 
-	p->events->message(p->owner, line);
+	p->events->message(p->owner, line, lines_whole(&p->lines));
 	return !p->freed;
 }
 

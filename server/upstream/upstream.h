@@ -18,14 +18,17 @@
 
 #include "proto/slice.h"
 
+struct buf;
 struct err;
 struct upstream;
 
 /* How an upstream speaks to its owner: from the loop, never from inside a
  * call to it. */
 struct upstream_events {
-	/* One message, one line, not checked; the owner's until it returns. */
-	void (*message)(void *owner, struct slice line);
+	/* One message, one line, not checked; the owner's until it returns.
+	 * whole is the buffer which it is all of, and which may be taken
+	 * (buf_move()); or NULL. */
+	void (*message)(void *owner, struct slice line, struct buf *whole);
 	/* It is gone, and everything it had started with it; why says how it
 	 * ended.  Once.  The owner frees it. */
 	void (*down)(void *owner, const struct err *why);

@@ -284,9 +284,9 @@ struct upstream *process_new(struct ev_loop *loop,
 }
 
 /* Say a line; f may be gone when it returns. */
-static void fake_say(struct fake *f, const struct buf *line)
+static void fake_say(struct fake *f, struct buf *line)
 {
-	f->events->message(f->owner, buf_slice(line));
+	f->events->message(f->owner, buf_slice(line), line);
 }
 
 static void fake_die(struct fake *f)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -152,6 +153,59 @@ static void a_reset_keeps_only_so_much_memory(void **state)
 	buf_finish(&b);
 }
 
+static void assert_replaced(size_t head, size_t at, size_t len,
+			    const char *with)
+{
+	static const char text[] = "0123456789";
+	struct buf b = {0};
+	char want[32];
+
+	snprintf(want, sizeof(want), "%.*s%s%s", (int)at, text, with,
+		 text + at + len);
+	for (size_t i = 0; i < head; i++)
+		buf_append_text(&b, "x");
+	buf_append_text(&b, text);
+	buf_consume(&b, head);
+	buf_replace(&b, at, len, slice_of(with));
+	assert_bytes(&b, want);
+	buf_append_text(&b, "!");
+	assert_int_equal(b.data[b.len - 1], '!');
+	buf_finish(&b);
+}
+
+/* Before, in the middle and behind, shorter and longer, with and without room
+ * on the left. */
+static void a_part_is_replaced_in_place(void **state)
+{
+	static const char *const with[] = {"", "a", "ab", "abcdefg"};
+
+	(void)state;
+	for (size_t head = 0; head <= 6; head += 3)
+		for (size_t at = 0; at <= 10; at++)
+			for (size_t len = 0; len <= 10 - at; len++)
+				for (size_t i = 0; i < 4; i++)
+					assert_replaced(head, at, len, with[i]);
+}
+
+/* Of a long text that gets a shorter id the short side moves, and nothing of
+ * the long one. */
+static void the_shorter_side_moves(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	buf_append_text(&b, "{\"id\":100,");
+	while (b.len < 100000)
+		buf_append_text(&b, "long");
+	const char *end = b.data + b.len;
+	buf_replace(&b, 6, 3, slice_of("7"));
+	assert_ptr_equal(b.data + b.len, end);
+	buf_replace(&b, 6, 1, slice_of("100"));
+	assert_ptr_equal(b.data + b.len, end);
+	assert_memory_equal(b.data, "{\"id\":100,long", 14);
+	buf_finish(&b);
+}
+
 static void contents_move_to_another_owner(void **state)
 {
 	struct buf from = {0};
@@ -181,6 +235,8 @@ int main(void)
 		cmocka_unit_test(a_long_print_is_whole),
 		cmocka_unit_test(a_large_one_keeps_its_bytes_as_it_grows),
 		cmocka_unit_test(a_reset_keeps_only_so_much_memory),
+		cmocka_unit_test(a_part_is_replaced_in_place),
+		cmocka_unit_test(the_shorter_side_moves),
 		cmocka_unit_test(contents_move_to_another_owner),
 	};
 

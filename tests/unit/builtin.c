@@ -17,10 +17,11 @@ struct owner {
 	unsigned limit;
 };
 
-static void on_message(void *owner, struct slice line)
+static void on_message(void *owner, struct slice line, struct buf *whole)
 {
 	struct owner *o = owner;
 
+	assert_true(!whole || slice_equal(buf_slice(whole), line));
 	assert_non_null(o->upstream);
 	assert_true(json_check(line, NULL));
 	assert_null(memchr(line.ptr, '\n', line.len));

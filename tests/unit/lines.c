@@ -13,6 +13,8 @@
 /* What happened, as text: "<line>" and "!start!". */
 struct seen {
 	struct buf log;
+	struct lines *takes; /* the lines that are there whole, from these */
+	unsigned taken;
 	int stop_after; /* events; 0 is never */
 	int events;
 };
@@ -28,7 +30,19 @@ static bool note(struct seen *seen, const char *before, struct slice s,
 
 static bool on_line(void *owner, struct slice line)
 {
-	return note(owner, "<", line, ">");
+	struct seen *seen = owner;
+	struct buf *whole = seen->takes ? lines_whole(seen->takes) : NULL;
+	struct buf mine = {0};
+	bool go_on;
+
+	if (whole) {
+		assert_true(slice_equal(buf_slice(whole), line));
+		buf_move(&mine, whole);
+		seen->taken++;
+	}
+	go_on = note(seen, "<", line, ">");
+	buf_finish(&mine);
+	return go_on;
 }
 
 static bool on_overlong(void *owner, struct slice start)
@@ -80,6 +94,7 @@ static void at_every_split(const char *text, size_t limit, const char *want)
 	for (size_t a = 0; a <= all.len; a++) {
 		for (size_t b = a; b <= all.len; b++) {
 			lines_init(&l, limit);
+			seen.takes = b % 2 ? &l : NULL;
 			feed(&l, (struct slice){all.ptr, a}, &seen);
 			feed(&l, (struct slice){all.ptr + a, b - a}, &seen);
 			feed(&l, (struct slice){all.ptr + b, all.len - b},
@@ -99,6 +114,23 @@ static void a_line_survives_any_split(void **state)
 	at_every_split("a\nb\n", 100, "<a><b>");
 	at_every_split("\n\n\n", 100, "");
 	at_every_split("\r\r\nx\r", 100, "<\r><x>");
+}
+
+static void a_torn_line_may_be_taken_and_no_other(void **state)
+{
+	struct lines l;
+	struct seen seen = {.takes = &l};
+
+	(void)state;
+	lines_init(&l, 100);
+	feed(&l, slice_of("one\ntw"), &seen);
+	assert_int_equal(seen.taken, 0);
+	feed(&l, slice_of("o\r\nthree\nfour"), &seen);
+	assert_int_equal(seen.taken, 1);
+	lines_end(&l, &events, &seen);
+	assert_int_equal(seen.taken, 2);
+	assert_log(&seen, "<one><two><three><four>");
+	lines_finish(&l);
 }
 
 static void the_limit_is_exact_at_any_split(void **state)
@@ -194,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_survives_any_split),
+		cmocka_unit_test(a_torn_line_may_be_taken_and_no_other),
 		cmocka_unit_test(the_limit_is_exact_at_any_split),
 		cmocka_unit_test(a_long_start_is_cut_at_four_kib),
 		cmocka_unit_test(a_whole_line_is_not_copied),

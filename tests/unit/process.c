@@ -24,10 +24,11 @@ static void maybe_free(struct owner *o, bool now)
 	o->upstream = NULL;
 }
 
-static void on_message(void *owner, struct slice line)
+static void on_message(void *owner, struct slice line, struct buf *whole)
 {
 	struct owner *o = owner;
 
+	assert_true(!whole || slice_equal(buf_slice(whole), line));
 	assert_non_null(o->upstream);
 	o->lines++;
 	buf_append_slice(&o->got, line);

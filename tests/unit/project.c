@@ -19,8 +19,8 @@
 #define D "2025-11-25"
 
 /* The response with this text behind its id, for that revision. */
-static void expect(const char *revision, bool wrapped, const char *rest,
-		   const char *want)
+static void expect_one(const char *revision, bool wrapped, const char *rest,
+		       const char *want, bool may_take)
 {
 	struct buf text = {0}, got = {0}, whole = {0};
 	struct jsonrpc m;
@@ -29,7 +29,10 @@ static void expect(const char *revision, bool wrapped, const char *rest,
 	buf_printf(&text, "{\"id\": 17,%s}", rest);
 	buf_printf(&whole, "{\"id\": \"x\",%s}", want);
 	assert_true(jsonrpc_slice(buf_slice(&text), &m, &e));
+	m.whole = may_take ? &text : NULL;
 	project_response(&got, &m, slice_of("\"x\""), revision, wrapped);
+	/* It is taken when nothing but the id changes. */
+	assert_int_equal(!text.data, may_take && strcmp(rest, want) == 0);
 	assert_true(json_check(buf_slice(&got), &e));
 	buf_append(&got, "", 1);
 	buf_append(&whole, "", 1);
@@ -37,6 +40,13 @@ static void expect(const char *revision, bool wrapped, const char *rest,
 	buf_finish(&text);
 	buf_finish(&got);
 	buf_finish(&whole);
+}
+
+static void expect(const char *revision, bool wrapped, const char *rest,
+		   const char *want)
+{
+	expect_one(revision, wrapped, rest, want, false);
+	expect_one(revision, wrapped, rest, want, true);
 }
 
 static void expect_tool(const char *tool, bool wrapped, const char *want)
