@@ -16,12 +16,15 @@ static int run(sqlite3 *db, const char *sql)
 
 static int migrate(sqlite3 *db)
 {
-	int rc = run(db, "PRAGMA journal_mode = OFF; BEGIN");
+	int rc = run(db, "PRAGMA page_size = 1024; PRAGMA journal_mode = OFF;"
+			 "BEGIN");
 
 	for (int i = 0; i < migrations_count && rc == SQLITE_OK; i++)
 		rc = run(db, migrations[i]);
-	return rc == SQLITE_OK ? run(db, "COMMIT; PRAGMA journal_mode = WAL")
-			       : rc;
+	/* Tables that a later migration dropped have left their room. */
+	return rc == SQLITE_OK
+		       ? run(db, "COMMIT; VACUUM; PRAGMA journal_mode = WAL")
+		       : rc;
 }
 
 int main(int argc, char *argv[])
