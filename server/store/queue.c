@@ -145,40 +145,52 @@ static void run_turn(struct store *s)
 
 static void sleep_again(struct store *s)
 {
-	ev_prepare_stop(s->loop, &s->turn);
+	ev_clear_pending(s->loop, &s->turn);
 	ev_idle_stop(s->loop, &s->awake);
 }
 
-/* The watchers stay for one turn after the last operation: a callback may
- * have started someone's ev_prepare too late for this turn, and the loop must
- * not sleep before it has run. */
-static void on_turn(struct ev_loop *loop, ev_prepare *w, int events)
+/* Before the loop sleeps, others have prepare watchers that look at what became
+ * of things.  When this runs among them, what the callbacks did may be too late
+ * for one of these, and the loop turns once more. */
+static void on_turn(struct ev_loop *loop, struct ev_watcher *w, int events)
 {
 	struct store *s = w->data;
 
-	(void)loop;
 	(void)events;
-	if (list_empty(&s->queue))
-		sleep_again(s);
-	else
-		run_turn(s);
+	run_turn(s);
+	if (s->prepared == ev_iteration(loop))
+		ev_idle_start(loop, &s->awake);
 }
 
-/* Only here to keep the loop from sleeping: somebody's ev_prepare may queue
- * an operation after ours has run. */
+/* From now on until the loop has slept. */
+static void on_prepare(struct ev_loop *loop, ev_prepare *w, int events)
+{
+	struct store *s = w->data;
+
+	(void)events;
+	s->prepared = ev_iteration(loop);
+}
+
+/* Only here to keep the loop from sleeping. */
 static void on_awake(struct ev_loop *loop, ev_idle *w, int events)
 {
-	(void)loop;
-	(void)w;
 	(void)events;
+	ev_idle_stop(loop, w);
 }
 
+/* After the events that ask for something, which are gathered, and before those
+ * who write out what the callbacks say (pump.c: the lowest priority). */
 void queue_init(struct store *s)
 {
 	list_init(&s->queue);
-	ev_prepare_init(&s->turn, on_turn);
-	s->turn.data = s;
+	ev_init(&s->turn, on_turn);
+	ev_set_priority(&s->turn, EV_MINPRI + 1);
+	ev_prepare_init(&s->prepare, on_prepare);
+	ev_set_priority(&s->prepare, EV_MAXPRI);
 	ev_idle_init(&s->awake, on_awake);
+	s->turn.data = s->prepare.data = s;
+	ev_prepare_start(s->loop, &s->prepare);
+	ev_unref(s->loop); /* who has nothing to do is not kept here by it */
 }
 
 void queue_put(struct store *s, struct op *op, const struct op_kind *kind,
@@ -188,8 +200,7 @@ void queue_put(struct store *s, struct op *op, const struct op_kind *kind,
 	op->done = done;
 	op->owner = owner;
 	list_append(&s->queue, &op->link);
-	ev_prepare_start(s->loop, &s->turn);
-	ev_idle_start(s->loop, &s->awake);
+	ev_feed_event(s->loop, &s->turn, EV_CUSTOM);
 }
 
 void queue_finish(struct store *s)
@@ -199,6 +210,8 @@ void queue_finish(struct store *s)
 
 	assert(!s->running);
 	sleep_again(s);
+	ev_ref(s->loop);
+	ev_prepare_stop(s->loop, &s->prepare);
 	while (!list_empty(&s->queue)) {
 		if (!first_of(&s->queue)->kind->writes) {
 			finish(first_of(&s->queue));

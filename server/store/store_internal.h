@@ -36,11 +36,12 @@ struct statement {
 /* Owned by the daemon. */
 struct store {
 	struct ev_loop *loop;
-	ev_prepare
-		turn;  /* active while something is queued, and one turn more */
-	ev_idle awake; /* the same: the loop does not sleep on a queue */
-	struct list queue; /* of struct op */
-	bool running;	   /* inside queue_run(): callbacks are being called */
+	struct ev_watcher turn; /* fed while something is queued */
+	ev_prepare prepare;	/* says that the loop is about to sleep */
+	ev_idle awake;		/* active: it turns once more */
+	unsigned prepared;	/* the iteration in which it last was */
+	struct list queue;	/* of struct op */
+	bool running; /* inside queue_run(): callbacks are being called */
 
 	char *path; /* of the database, for the errors */
 	sqlite3 *db;
@@ -49,6 +50,8 @@ struct store {
 	int64_t checked_ms; /* when path last led to the file that is open */
 	bool replaced;	    /* the fence held: touch nothing any more */
 	bool durable;	    /* synchronous is FULL, not NORMAL */
+	int64_t next_place; /* of the journal; 0: not known yet */
+	struct forgetting *forgetting; /* the last that is queued, or NULL */
 	struct secrets secrets;
 };
 
