@@ -11,12 +11,12 @@
 #include "proto/map.h"
 #include "proto/mem.h"
 #include "proto/message.h"
+#include "server/mcp/vouchers.h"
 #include "server/store/journal.h"
 
 enum {
 	ROWS = 65536,
 	ROWS_AT_ONCE = 4096, /* that go when there are more */
-	VOUCHER_BYTES = 8,   /* of an instance, in a session's id */
 };
 
 static const int64_t row_ms = 30ll * 24 * 60 * 60 * 1000;
@@ -29,7 +29,8 @@ struct row {
 	enum journaling_state state;
 	uint64_t hash;
 	int64_t accepted_ms;
-	size_t bytes; /* of its result, while it is DONE */
+	int64_t place; /* the store's */
+	size_t bytes;  /* of its result, while it is DONE */
 	char *name;
 	size_t name_len;
 };
@@ -40,19 +41,13 @@ struct caller {
 	struct map rows; /* sequence -> struct row */
 };
 
-/* A daemon that kept a journal. */
-struct vouching {
-	struct list link;
-	struct stored_daemon daemon;
-};
-
 struct journaling {
 	struct store *store;
 	struct journaling_options options;
 	struct map callers;
 	struct list results; /* rows that are DONE, the oldest first */
 	struct list rests;   /* ENDED and LEFT, the same */
-	struct list daemons; /* struct vouching */
+	struct vouchers vouchers;
 	size_t rows;
 	size_t bytes; /* of all results */
 	int64_t began_ms;
@@ -124,6 +119,7 @@ static struct row *add(struct journaling *j, const struct stored_call *call)
 	r->sequence = call->sequence;
 	r->hash = call->hash;
 	r->accepted_ms = call->accepted_ms;
+	r->place = call->place;
 	r->name = mem_ntext(call->name.ptr, call->name.len);
 	r->name_len = call->name.len;
 	map_put_u64(&c->rows, call->sequence, r);
@@ -159,8 +155,7 @@ static struct row *row_of(struct list *link)
 static void strip(struct journaling *j, struct row *r)
 {
 	set_state(j, r, JOURNALING_ENDED, 0);
-	store_call_finish(j->store, r->caller->adapter, r->sequence, NULL, NULL,
-			  NULL);
+	store_call_finish(j->store, r->place, NULL, NULL, NULL);
 }
 
 /* Forget all rows that nobody works on and that were accepted up to then.  A
@@ -171,15 +166,7 @@ static void expire(struct journaling *j, int64_t accepted_ms)
 
 	log_info("journal", "rows of before %lld are forgotten",
 		 (long long)accepted_ms);
-	for (struct list *i = j->daemons.next; i != &j->daemons; i = next) {
-		struct vouching *v = LIST_ITEM(i, struct vouching, link);
-
-		next = i->next;
-		if (v->daemon.began_ms > accepted_ms)
-			continue;
-		list_remove(i);
-		free(v);
-	}
+	vouchers_expire(&j->vouchers, accepted_ms);
 	for (struct list *i = j->rests.next; i != &j->rests; i = next) {
 		next = i->next;
 		if (row_of(i)->accepted_ms <= accepted_ms)
@@ -224,17 +211,18 @@ static void keep_bounds(struct journaling *j)
 static void on_daemon(void *owner, const struct stored_daemon *daemon)
 {
 	struct journaling *j = owner;
-	struct vouching *v = mem_zalloc(sizeof(*v));
 
-	v->daemon = *daemon;
-	list_append(&j->daemons, &v->link);
+	vouchers_add(&j->vouchers, daemon);
 }
 
 static void on_call(void *owner, const struct stored_call *call)
 {
 	struct journaling *j = owner;
-	struct row *r = add(j, call);
+	struct row *r = find(j, call->adapter, call->sequence);
 
+	if (r) /* left behind when it could not be forgotten */
+		journaling_forget(j, call->adapter, &call->sequence, 1);
+	r = add(j, call);
 	switch (call->state) {
 	case STORED_DONE:
 		set_state(j, r, JOURNALING_DONE, call->result_bytes);
@@ -300,17 +288,7 @@ void journaling_mint(const struct journaling *j, unsigned char id[16])
 
 bool journaling_vouches(const struct journaling *j, struct slice session)
 {
-	if (session.len < VOUCHER_BYTES)
-		return false;
-	for (const struct list *i = j->daemons.next; i != &j->daemons;
-	     i = i->next) {
-		const struct vouching *v = LIST_ITEM(
-			(struct list *)(uintptr_t)i, struct vouching, link);
-
-		if (memcmp(v->daemon.instance, session.ptr, VOUCHER_BYTES) == 0)
-			return true;
-	}
-	return false;
+	return vouchers_have(&j->vouchers, session);
 }
 
 enum journaling_state journaling_find(const struct journaling *j,
@@ -349,6 +327,7 @@ void journaling_accept(struct journaling *j, const unsigned char *adapter,
 		.sequence = sequence,
 		.hash = hash,
 		.accepted_ms = now_ms(j),
+		.place = r ? r->place : 0,
 	};
 
 	memcpy(call.adapter, adapter, sizeof(call.adapter));
@@ -359,7 +338,7 @@ void journaling_accept(struct journaling *j, const unsigned char *adapter,
 	else
 		r = add(j, &call);
 	set_state(j, r, JOURNALING_RUNNING, 0);
-	store_call_accept(j->store, &call, done, owner);
+	r->place = store_call_accept(j->store, &call, done, owner);
 	keep_bounds(j);
 }
 
@@ -383,7 +362,7 @@ void journaling_answer(struct journaling *j, const unsigned char *adapter,
 	if (r)
 		set_state(j, r, kept ? JOURNALING_DONE : JOURNALING_ENDED,
 			  kept ? answer->len : 0);
-	store_call_finish(j->store, adapter, sequence, kept ? answer : NULL,
+	store_call_finish(j->store, r ? r->place : 0, kept ? answer : NULL,
 			  done, owner);
 	keep_bounds(j);
 }
@@ -402,7 +381,9 @@ void journaling_read(struct journaling *j, const unsigned char *adapter,
 		     void (*row)(void *owner, struct slice result),
 		     journaling_done_fn *done, void *owner)
 {
-	store_call_result(j->store, adapter, sequence, row, done, owner);
+	const struct row *r = find(j, adapter, sequence);
+
+	store_call_result(j->store, r ? r->place : 0, row, done, owner);
 }
 
 /* --- settled -------------------------------------------------------------- */
@@ -410,7 +391,7 @@ void journaling_read(struct journaling *j, const unsigned char *adapter,
 void journaling_forget(struct journaling *j, const unsigned char *adapter,
 		       const uint64_t *sequences, size_t count)
 {
-	uint64_t *ours = mem_alloc((count + 1) * sizeof(*ours));
+	int64_t places[64];
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -418,12 +399,15 @@ void journaling_forget(struct journaling *j, const unsigned char *adapter,
 
 		if (!r)
 			continue;
+		places[n++] = r->place;
 		drop(j, r);
-		ours[n++] = sequences[i];
+		if (n < sizeof(places) / sizeof(places[0]))
+			continue;
+		store_calls_forget(j->store, places, n, NULL, NULL);
+		n = 0;
 	}
 	if (n > 0)
-		store_calls_forget(j->store, adapter, ours, n, NULL, NULL);
-	free(ours);
+		store_calls_forget(j->store, places, n, NULL, NULL);
 }
 
 void journaling_keep(struct journaling *j, const unsigned char *adapter,
@@ -467,7 +451,7 @@ struct journaling *journaling_new(struct store *store,
 	j->options = *options;
 	list_init(&j->results);
 	list_init(&j->rests);
-	list_init(&j->daemons);
+	vouchers_init(&j->vouchers);
 	j->began_ms = now_ms(j);
 	return j;
 }
@@ -493,7 +477,6 @@ void journaling_free(struct journaling *j)
 		free(c);
 	}
 	map_finish(&j->callers);
-	while (!list_empty(&j->daemons))
-		free(LIST_ITEM(list_pop(&j->daemons), struct vouching, link));
+	vouchers_finish(&j->vouchers);
 	free(j);
 }

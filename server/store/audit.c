@@ -1,6 +1,7 @@
 #include "server/store/audit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/mem.h"
 #include "server/store/query.h"
@@ -29,11 +30,7 @@ struct addition {
 	struct op op;
 	struct stored_audit row;
 	unsigned most;
-	char *client;
-	char *source;
-	char *method;
-	char *name;
-	char *outcome;
+	char text[]; /* of row */
 };
 
 static bool run_number(struct store *s, const char *sql, int64_t n,
@@ -65,46 +62,55 @@ static bool run_add(struct store *s, struct op *op, struct err *e)
 	query_begin(&q, s, sql_add);
 	query_number(&q, a->row.ended_ms);
 	query_number(&q, (int64_t)a->row.duration_us);
-	query_text(&q, a->client);
-	query_text(&q, a->source);
+	query_text(&q, a->row.client);
+	query_text(&q, a->row.source);
 	query_slice(&q, a->row.method);
 	query_blob(&q, a->row.name);
 	query_number(&q, (int64_t)a->row.request_bytes);
 	query_number(&q, (int64_t)a->row.answer_bytes);
-	query_text(&q, a->outcome);
+	query_text(&q, a->row.outcome);
 	query_next(&q);
 	return query_end(&q, e) && keep_bounds(s, a, e);
 }
 
-static void free_add(struct op *op)
+static void free_plain(struct op *op)
 {
-	struct addition *a = (struct addition *)(void *)op;
-
-	free(a->client);
-	free(a->source);
-	free(a->method);
-	free(a->name);
-	free(a->outcome);
-	free(a);
+	free(op);
 }
 
 static const struct op_kind kind_add = {
-	.writes = true, .whole = true, .run = run_add, .free = free_add};
+	.writes = true, .whole = true, .run = run_add, .free = free_plain};
+
+/* Copy it, with a NUL behind it. */
+static const char *put(char **to, struct slice text)
+{
+	char *at = *to;
+
+	if (text.len > 0)
+		memcpy(at, text.ptr, text.len);
+	at[text.len] = '\0';
+	*to += text.len + 1;
+	return at;
+}
 
 void store_audit_add(struct store *s, const struct stored_audit *row,
 		     unsigned most)
 {
-	struct addition *a = mem_zalloc(sizeof(*a));
+	const struct slice client = slice_of(row->client);
+	const struct slice source = slice_of(row->source);
+	const struct slice outcome = slice_of(row->outcome);
+	struct addition *a =
+		mem_zalloc(sizeof(*a) + client.len + source.len +
+			   row->method.len + row->name.len + outcome.len + 5);
+	char *to = a->text;
 
 	a->row = *row;
 	a->most = most;
-	a->client = mem_text(row->client);
-	a->source = mem_text(row->source);
-	a->method = mem_ntext(row->method.ptr, row->method.len);
-	a->name = mem_ntext(row->name.ptr, row->name.len);
-	a->outcome = mem_text(row->outcome);
-	a->row.method.ptr = a->method;
-	a->row.name.ptr = a->name;
+	a->row.client = put(&to, client);
+	a->row.source = put(&to, source);
+	a->row.method.ptr = put(&to, row->method);
+	a->row.name.ptr = put(&to, row->name);
+	a->row.outcome = put(&to, outcome);
 	queue_put(s, &a->op, &kind_add, NULL, NULL);
 }
 
@@ -139,12 +145,7 @@ static bool run_read(struct store *s, struct op *op, struct err *e)
 	return query_end(&q, e);
 }
 
-static void free_read(struct op *op)
-{
-	free(op);
-}
-
-static const struct op_kind kind_read = {.run = run_read, .free = free_read};
+static const struct op_kind kind_read = {.run = run_read, .free = free_plain};
 
 void store_audit_read(struct store *s, unsigned limit, store_audit_row_fn *row,
 		      store_done_fn *done, void *owner)

@@ -1,5 +1,6 @@
 #include "server/store/journal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,23 +15,19 @@ static const char sql_put_daemon[] =
 	"INSERT INTO daemon (epoch, instance, began_ms) VALUES (?, ?, ?)";
 static const char sql_daemons[] =
 	"SELECT instance, began_ms FROM daemon ORDER BY epoch";
+static const char sql_last_place[] = "SELECT ifnull(max(place), 0) FROM call";
 /* The result stands last: what is before it is read without it. */
 static const char sql_calls[] =
-	"SELECT adapter, sequence, state, hash, accepted_ms, name, size "
-	"FROM call ORDER BY accepted_ms";
+	"SELECT adapter, sequence, state, hash, accepted_ms, name, size, place "
+	"FROM call ORDER BY accepted_ms, place";
 static const char sql_accept[] =
-	"INSERT INTO call (adapter, sequence, state, hash, accepted_ms, name,"
-	"  size, result) VALUES (?, ?, 1, ?, ?, ?, 0, NULL) "
-	"ON CONFLICT DO UPDATE SET state = 1, accepted_ms = "
-	"excluded.accepted_ms, size = 0, result = NULL";
+	"REPLACE INTO call (place, adapter, sequence, state, hash, accepted_ms,"
+	"  name, size, result) VALUES (?, ?, ?, 1, ?, ?, ?, 0, NULL)";
 static const char sql_finish[] =
-	"UPDATE call SET state = ?, size = ?, result = ? "
-	"WHERE adapter = ? AND sequence = ?";
+	"UPDATE call SET state = ?, size = ?, result = ? WHERE place = ?";
 static const char sql_result[] =
-	"SELECT result FROM call "
-	"WHERE adapter = ? AND sequence = ? AND state = 2";
-static const char sql_forget[] =
-	"DELETE FROM call WHERE adapter = ? AND sequence = ?";
+	"SELECT result FROM call WHERE place = ? AND state = 2";
+static const char sql_forget[] = "DELETE FROM call WHERE place = ?";
 static const char sql_expire_calls[] =
 	"DELETE FROM call WHERE accepted_ms <= ? AND state <> 1";
 static const char sql_expire_daemons[] =
@@ -47,6 +44,18 @@ static void copy_key(unsigned char *to, struct slice from)
 		memcpy(to, from.ptr, from.len);
 }
 
+/* Run a statement whose one parameter is a number. */
+static bool run_with(struct store *s, const char *sql, int64_t number,
+		     struct err *e)
+{
+	struct query q;
+
+	query_begin(&q, s, sql);
+	query_number(&q, number);
+	query_next(&q);
+	return query_end(&q, e);
+}
+
 static void free_plain(struct op *op)
 {
 	free(op);
@@ -54,7 +63,12 @@ static void free_plain(struct op *op)
 
 bool journal_begin_epoch(struct store *s, struct err *e)
 {
-	return query_run(s, sql_left, e);
+	struct query q;
+
+	query_begin(&q, s, sql_last_place);
+	if (query_next(&q))
+		s->next_place = query_column_number(&q, 0) + 1;
+	return query_end(&q, e) && query_run(s, sql_left, e);
 }
 
 /* --- daemons -------------------------------------------------------------- */
@@ -124,13 +138,30 @@ void store_daemons(struct store *s, store_daemon_row_fn *row,
 	queue_put(s, &reading->op, &kind_daemons, done, owner);
 }
 
-/* --- accepted ------------------------------------------------------------- */
+/* --- accepted and forgotten ----------------------------------------------- */
 
 struct acceptance {
 	struct op op;
 	struct stored_call call;
-	char *name;
+	char name[];
 };
+
+struct forgetting {
+	struct op op;
+	struct store *store;
+	size_t count;
+	int64_t places[];
+};
+
+/* Most calls are accepted in the turn in which one before is forgotten: one
+ * statement and one page for both. */
+static int64_t take_place(struct store *s)
+{
+	struct forgetting *f = s->forgetting;
+
+	assert(s->next_place > 0);
+	return f && f->count > 0 ? f->places[--f->count] : s->next_place++;
+}
 
 static bool run_accept(struct store *s, struct op *op, struct err *e)
 {
@@ -138,6 +169,7 @@ static bool run_accept(struct store *s, struct op *op, struct err *e)
 	struct query q;
 
 	query_begin(&q, s, sql_accept);
+	query_number(&q, a->call.place);
 	bind_key(&q, a->call.adapter);
 	query_number(&q, (int64_t)a->call.sequence);
 	query_number(&q, (int64_t)a->call.hash);
@@ -147,37 +179,68 @@ static bool run_accept(struct store *s, struct op *op, struct err *e)
 	return query_end(&q, e);
 }
 
-static void free_acceptance(struct op *op)
-{
-	struct acceptance *a = (struct acceptance *)(void *)op;
-
-	free(a->name);
-	free(a);
-}
-
 /* Not durable: of a power cut the adapter dies, too. */
-static const struct op_kind kind_accept = {.writes = true,
-					   .whole = true,
-					   .run = run_accept,
-					   .free = free_acceptance};
+static const struct op_kind kind_accept = {
+	.writes = true, .whole = true, .run = run_accept, .free = free_plain};
 
-void store_call_accept(struct store *s, const struct stored_call *call,
-		       store_done_fn *done, void *owner)
+int64_t store_call_accept(struct store *s, const struct stored_call *call,
+			  store_done_fn *done, void *owner)
 {
-	struct acceptance *a = mem_zalloc(sizeof(*a));
+	struct acceptance *a = mem_zalloc(sizeof(*a) + call->name.len);
 
 	a->call = *call;
-	a->name = mem_ntext(call->name.ptr, call->name.len);
-	a->call.name = (struct slice){a->name, call->name.len};
+	if (call->name.len > 0)
+		memcpy(a->name, call->name.ptr, call->name.len);
+	a->call.name.ptr = a->name;
+	if (call->place == 0)
+		a->call.place = take_place(s);
+	int64_t place = a->call.place;
 	queue_put(s, &a->op, &kind_accept, done, owner);
+	return place;
+}
+
+static bool run_forget(struct store *s, struct op *op, struct err *e)
+{
+	struct forgetting *f = (struct forgetting *)(void *)op;
+
+	for (; f->count > 0; f->count--)
+		if (!run_with(s, sql_forget, f->places[f->count - 1], e))
+			return false;
+	return true;
+}
+
+static void free_forgetting(struct op *op)
+{
+	struct forgetting *f = (struct forgetting *)(void *)op;
+
+	if (f->store->forgetting == f)
+		f->store->forgetting = NULL;
+	free(f);
+}
+
+static const struct op_kind kind_forget = {.writes = true,
+					   .whole = true,
+					   .run = run_forget,
+					   .free = free_forgetting};
+
+void store_calls_forget(struct store *s, const int64_t *places, size_t count,
+			store_done_fn *done, void *owner)
+{
+	size_t bytes = count * sizeof(*places);
+	struct forgetting *f = mem_zalloc(sizeof(*f) + bytes);
+
+	f->store = s;
+	f->count = count;
+	memcpy(f->places, places, bytes);
+	s->forgetting = f;
+	queue_put(s, &f->op, &kind_forget, done, owner);
 }
 
 /* --- done ----------------------------------------------------------------- */
 
 struct ending {
 	struct op op;
-	unsigned char adapter[STORED_KEY_BYTES];
-	uint64_t sequence;
+	int64_t place;
 	struct message *result; /* or NULL */
 };
 
@@ -187,14 +250,15 @@ static bool run_finish(struct store *s, struct op *op, struct err *e)
 	struct slice result = {NULL, 0};
 	struct query q;
 
+	if (end->place == 0)
+		return true;
 	if (end->result)
 		result = message_text(end->result);
 	query_begin(&q, s, sql_finish);
 	query_number(&q, end->result ? STORED_DONE : STORED_ENDED);
 	query_number(&q, (int64_t)result.len);
 	query_blob(&q, result);
-	bind_key(&q, end->adapter);
-	query_number(&q, (int64_t)end->sequence);
+	query_number(&q, end->place);
 	query_next(&q);
 	return query_end(&q, e);
 }
@@ -210,81 +274,29 @@ static void free_ending(struct op *op)
 static const struct op_kind kind_finish = {
 	.writes = true, .whole = true, .run = run_finish, .free = free_ending};
 
-void store_call_finish(struct store *s, const unsigned char *adapter,
-		       uint64_t sequence, struct message *result,
+void store_call_finish(struct store *s, int64_t place, struct message *result,
 		       store_done_fn *done, void *owner)
 {
 	struct ending *end = mem_zalloc(sizeof(*end));
 
-	memcpy(end->adapter, adapter, sizeof(end->adapter));
-	end->sequence = sequence;
+	end->place = place;
 	end->result = result ? message_ref(result) : NULL;
 	queue_put(s, &end->op, &kind_finish, done, owner);
 }
 
-/* --- forgotten ------------------------------------------------------------ */
-
-struct forgetting {
-	struct op op;
-	unsigned char adapter[STORED_KEY_BYTES];
-	size_t count;
-	uint64_t sequences[];
-};
-
-static bool run_forget(struct store *s, struct op *op, struct err *e)
-{
-	struct forgetting *f = (struct forgetting *)(void *)op;
-	struct query q;
-
-	for (size_t i = 0; i < f->count; i++) {
-		query_begin(&q, s, sql_forget);
-		bind_key(&q, f->adapter);
-		query_number(&q, (int64_t)f->sequences[i]);
-		query_next(&q);
-		if (!query_end(&q, e))
-			return false;
-	}
-	return true;
-}
-
-static const struct op_kind kind_forget = {
-	.writes = true, .whole = true, .run = run_forget, .free = free_plain};
-
-void store_calls_forget(struct store *s, const unsigned char *adapter,
-			const uint64_t *sequences, size_t count,
-			store_done_fn *done, void *owner)
-{
-	struct forgetting *f =
-		mem_zalloc(sizeof(*f) + count * sizeof(f->sequences[0]));
-
-	memcpy(f->adapter, adapter, sizeof(f->adapter));
-	f->count = count;
-	memcpy(f->sequences, sequences, count * sizeof(f->sequences[0]));
-	queue_put(s, &f->op, &kind_forget, done, owner);
-}
+/* --- expired -------------------------------------------------------------- */
 
 struct expiry {
 	struct op op;
 	int64_t accepted_ms;
 };
 
-static bool run_until(struct store *s, const char *sql, int64_t ms,
-		      struct err *e)
-{
-	struct query q;
-
-	query_begin(&q, s, sql);
-	query_number(&q, ms);
-	query_next(&q);
-	return query_end(&q, e);
-}
-
 static bool run_expiry(struct store *s, struct op *op, struct err *e)
 {
 	struct expiry *x = (struct expiry *)(void *)op;
 
-	return run_until(s, sql_expire_daemons, x->accepted_ms, e) &&
-	       run_until(s, sql_expire_calls, x->accepted_ms, e);
+	return run_with(s, sql_expire_daemons, x->accepted_ms, e) &&
+	       run_with(s, sql_expire_calls, x->accepted_ms, e);
 }
 
 static const struct op_kind kind_expiry = {
@@ -321,6 +333,7 @@ static bool run_calls(struct store *s, struct op *op, struct err *e)
 			.accepted_ms = query_column_number(&q, 4),
 			.name = query_column(&q, 5),
 			.result_bytes = (size_t)query_column_number(&q, 6),
+			.place = query_column_number(&q, 7),
 		};
 
 		copy_key(call.adapter, query_column(&q, 0));
@@ -342,8 +355,7 @@ void store_calls(struct store *s, store_call_row_fn *row, store_done_fn *done,
 
 struct result {
 	struct op op;
-	unsigned char adapter[STORED_KEY_BYTES];
-	uint64_t sequence;
+	int64_t place;
 	store_result_row_fn *row;
 };
 
@@ -354,8 +366,7 @@ static bool run_result(struct store *s, struct op *op, struct err *e)
 	bool found = false;
 
 	query_begin(&q, s, sql_result);
-	bind_key(&q, r->adapter);
-	query_number(&q, (int64_t)r->sequence);
+	query_number(&q, r->place);
 	while (query_next(&q)) {
 		found = true;
 		r->row(op->owner, query_column(&q, 0));
@@ -367,14 +378,12 @@ static bool run_result(struct store *s, struct op *op, struct err *e)
 static const struct op_kind kind_result = {.run = run_result,
 					   .free = free_plain};
 
-void store_call_result(struct store *s, const unsigned char *adapter,
-		       uint64_t sequence, store_result_row_fn *row,
+void store_call_result(struct store *s, int64_t place, store_result_row_fn *row,
 		       store_done_fn *done, void *owner)
 {
 	struct result *r = mem_zalloc(sizeof(*r));
 
-	memcpy(r->adapter, adapter, sizeof(r->adapter));
-	r->sequence = sequence;
+	r->place = place;
 	r->row = row;
 	queue_put(s, &r->op, &kind_result, done, owner);
 }

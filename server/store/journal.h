@@ -6,6 +6,10 @@
  * its result before the adapter does, and goes when the adapter has delivered
  * that.  What a daemon left ACCEPTED, the next one finds INDETERMINATE.
  *
+ * Whoever has rows keeps their places: a row is found by nothing else.  One
+ * that could not be forgotten is left behind, and two rows may then have one
+ * key: the later one counts.
+ *
  * Of every daemon that keeps a journal it is kept that it did: of a session
  * that one of these opened, a request without a row was never passed on.
  */
@@ -34,6 +38,7 @@ struct stored_call {
 	int64_t accepted_ms; /* since 1970 */
 	struct slice name;   /* of what it calls, raw; empty: none */
 	size_t result_bytes;
+	int64_t place; /* over 0; 0: it has none yet */
 };
 
 struct stored_daemon {
@@ -45,8 +50,8 @@ struct stored_daemon {
 void store_daemon_put(struct store *s, const struct stored_daemon *daemon,
 		      store_done_fn *done, void *owner);
 
-/* Every daemon that did, and every row without its result; borrowed until row
- * returns. */
+/* Every daemon that did, and every row without its result, in the order of
+ * acceptance; borrowed until row returns. */
 typedef void store_daemon_row_fn(void *owner,
 				 const struct stored_daemon *daemon);
 void store_daemons(struct store *s, store_daemon_row_fn *row,
@@ -55,27 +60,26 @@ typedef void store_call_row_fn(void *owner, const struct stored_call *call);
 void store_calls(struct store *s, store_call_row_fn *row, store_done_fn *done,
 		 void *owner);
 
-/* Accept a call, for the first time or again; its state is not looked at.
- * Borrows. */
-void store_call_accept(struct store *s, const struct stored_call *call,
-		       store_done_fn *done, void *owner);
+/* Accept a call, for the first time or again, at its place; its state is not
+ * looked at.  Borrows.  Returns its place.  Only in an epoch. */
+int64_t store_call_accept(struct store *s, const struct stored_call *call,
+			  store_done_fn *done, void *owner);
 
 /* Its result, or NULL when that is not kept; takes a reference.  Nothing
- * happens when the row has gone. */
-void store_call_finish(struct store *s, const unsigned char *adapter,
-		       uint64_t sequence, struct message *result,
+ * happens when the row has gone, or place is 0. */
+void store_call_finish(struct store *s, int64_t place, struct message *result,
 		       store_done_fn *done, void *owner);
 
 /* Read the result of one that is DONE, borrowed until row returns.  Then done:
  * ERR_NOT_FOUND when there is none. */
 typedef void store_result_row_fn(void *owner, struct slice result);
-void store_call_result(struct store *s, const unsigned char *adapter,
-		       uint64_t sequence, store_result_row_fn *row,
+void store_call_result(struct store *s, int64_t place, store_result_row_fn *row,
 		       store_done_fn *done, void *owner);
 
-/* They are settled: forget them.  Borrows. */
-void store_calls_forget(struct store *s, const unsigned char *adapter,
-			const uint64_t *sequences, size_t count,
+/* They are settled: forget them.  Borrows.  Their places are the store's again:
+ * a call that is accepted before this is done gets one, and is written over
+ * what stands there. */
+void store_calls_forget(struct store *s, const int64_t *places, size_t count,
 			store_done_fn *done, void *owner);
 
 /* Forget all rows that were accepted up to then and are not among the running,
@@ -83,7 +87,7 @@ void store_calls_forget(struct store *s, const unsigned char *adapter,
 void store_calls_expire(struct store *s, int64_t accepted_ms,
 			store_done_fn *done, void *owner);
 
-/* Within a transaction that begins an epoch. */
+/* Within a transaction that begins an epoch, before any row is written. */
 bool journal_begin_epoch(struct store *s, struct err *e);
 
 #endif

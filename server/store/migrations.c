@@ -108,6 +108,42 @@ const char *const migrations[] = {
 	"ALTER TABLE owner ADD COLUMN version TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE owner ADD COLUMN program BLOB NOT NULL DEFAULT x'';"
 	"PRAGMA user_version = 6;",
+
+	/* A row of the journal is found by a number that memory has of it.  An
+	 * audit row's own is never used again, because only the oldest go:
+	 * AUTOINCREMENT wrote that down with each. */
+	"ALTER TABLE call RENAME TO old_call;"
+	"CREATE TABLE call ("
+	"  place INTEGER PRIMARY KEY,"
+	"  adapter BLOB NOT NULL,"
+	"  sequence INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"
+	"  hash INTEGER NOT NULL,"
+	"  accepted_ms INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  size INTEGER NOT NULL," /* of the result */
+	"  result BLOB"
+	") STRICT;"
+	"INSERT INTO call (adapter, sequence, state, hash, accepted_ms, name,"
+	"  size, result) SELECT adapter, sequence, state, hash, accepted_ms,"
+	"  name, size, result FROM old_call ORDER BY accepted_ms;"
+	"DROP TABLE old_call;"
+	"ALTER TABLE audit RENAME TO old_audit;"
+	"CREATE TABLE audit ("
+	"  id INTEGER PRIMARY KEY,"
+	"  ended_ms INTEGER NOT NULL,"
+	"  duration_us INTEGER NOT NULL,"
+	"  client TEXT NOT NULL,"
+	"  source TEXT NOT NULL,"
+	"  method TEXT NOT NULL,"
+	"  name BLOB NOT NULL,"
+	"  request_bytes INTEGER NOT NULL,"
+	"  answer_bytes INTEGER NOT NULL,"
+	"  outcome TEXT NOT NULL"
+	") STRICT;"
+	"INSERT INTO audit SELECT * FROM old_audit ORDER BY id;"
+	"DROP TABLE old_audit;"
+	"PRAGMA user_version = 7;",
 };
 
 const int migrations_count = (int)(sizeof(migrations) / sizeof(migrations[0]));

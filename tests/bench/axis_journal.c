@@ -42,7 +42,7 @@ static void turn(struct ours *o, unsigned wanted)
  * next. */
 static void run_ours(struct ours *o, unsigned n)
 {
-	uint64_t settled[ROWS_AT_ONCE];
+	int64_t places[ROWS_AT_ONCE];
 
 	o->done = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -54,15 +54,13 @@ static void run_ours(struct ours *o, unsigned n)
 		};
 
 		memcpy(call.adapter, adapter, sizeof(adapter));
-		settled[i] = call.sequence;
-		store_call_accept(o->store, &call, on_done, o);
+		places[i] = store_call_accept(o->store, &call, on_done, o);
 	}
 	turn(o, n);
 	for (unsigned i = 0; i < n; i++)
-		store_call_finish(o->store, adapter, o->next + i, o->result,
-				  on_done, o);
+		store_call_finish(o->store, places[i], o->result, on_done, o);
 	turn(o, 2 * n);
-	store_calls_forget(o->store, adapter, settled, n, NULL, NULL);
+	store_calls_forget(o->store, places, n, NULL, NULL);
 	o->next += n;
 }
 
@@ -70,7 +68,7 @@ static void run_ours(struct ours *o, unsigned n)
 
 struct bare {
 	sqlite3 *db;
-	sqlite3_stmt *begin, *commit, *accept, *finish, *forget;
+	sqlite3_stmt *begin, *commit, *accept, *finish;
 	uint64_t next;
 };
 
@@ -99,24 +97,21 @@ static void open_bare(struct bare *b, const char *path)
 		"PRAGMA wal_autocheckpoint = 1000;"
 		"PRAGMA journal_size_limit = 17825792;"
 		"PRAGMA cache_size = -512;"
-		"CREATE TABLE call (adapter BLOB NOT NULL, sequence INTEGER"
-		" NOT NULL, state INTEGER NOT NULL, hash INTEGER NOT NULL,"
+		"CREATE TABLE call (place INTEGER PRIMARY KEY,"
+		" adapter BLOB NOT NULL, sequence INTEGER NOT NULL,"
+		" state INTEGER NOT NULL, hash INTEGER NOT NULL,"
 		" accepted_ms INTEGER NOT NULL, name TEXT NOT NULL,"
-		" size INTEGER NOT NULL, result BLOB, PRIMARY KEY (adapter,"
-		" sequence)) STRICT, WITHOUT ROWID";
+		" size INTEGER NOT NULL, result BLOB) STRICT";
 
 	if (sqlite3_open(path, &b->db) != SQLITE_OK ||
 	    sqlite3_exec(b->db, script, NULL, NULL, NULL) != SQLITE_OK)
 		lab_fail("%s: %s", path, sqlite3_errmsg(b->db));
 	b->begin = prepare(b, "BEGIN IMMEDIATE");
 	b->commit = prepare(b, "COMMIT");
-	b->accept = prepare(b, "INSERT INTO call VALUES (?, ?, 1, 1, 1,"
+	b->accept = prepare(b, "REPLACE INTO call VALUES (?, ?, ?, 1, 1, 1,"
 			       " '\"echo__echo\"', 0, NULL)");
 	b->finish = prepare(b, "UPDATE call SET state = 2, size = 200,"
-			       " result = ?3 WHERE adapter = ?1 AND"
-			       " sequence = ?2");
-	b->forget = prepare(b, "DELETE FROM call WHERE adapter = ? AND"
-			       " sequence = ?");
+			       " result = ? WHERE place = ?");
 }
 
 static void close_bare(struct bare *b)
@@ -125,31 +120,30 @@ static void close_bare(struct bare *b)
 	sqlite3_finalize(b->commit);
 	sqlite3_finalize(b->accept);
 	sqlite3_finalize(b->finish);
-	sqlite3_finalize(b->forget);
 	sqlite3_close(b->db);
 }
 
-static void on_row(struct bare *b, sqlite3_stmt *s, uint64_t sequence)
-{
-	sqlite3_bind_blob(s, 1, adapter, sizeof(adapter), SQLITE_STATIC);
-	sqlite3_bind_int64(s, 2, (sqlite3_int64)sequence);
-	step(b, s);
-}
-
+/* Each row is written over the one that is settled. */
 static void run_bare(struct bare *b, unsigned n)
 {
 	static const char result[RESULT_BYTES];
 
 	step(b, b->begin);
-	for (unsigned i = 0; i < n && b->next > n; i++)
-		on_row(b, b->forget, b->next - n + i);
-	for (unsigned i = 0; i < n; i++)
-		on_row(b, b->accept, b->next + i);
+	for (unsigned i = 0; i < n; i++) {
+		sqlite3_bind_int64(b->accept, 1, 1 + i);
+		sqlite3_bind_blob(b->accept, 2, adapter, sizeof(adapter),
+				  SQLITE_STATIC);
+		sqlite3_bind_int64(b->accept, 3, (sqlite3_int64)b->next + i);
+		step(b, b->accept);
+	}
 	step(b, b->commit);
-	sqlite3_bind_blob(b->finish, 3, result, RESULT_BYTES, SQLITE_STATIC);
 	step(b, b->begin);
-	for (unsigned i = 0; i < n; i++)
-		on_row(b, b->finish, b->next + i);
+	for (unsigned i = 0; i < n; i++) {
+		sqlite3_bind_blob(b->finish, 1, result, RESULT_BYTES,
+				  SQLITE_STATIC);
+		sqlite3_bind_int64(b->finish, 2, 1 + i);
+		step(b, b->finish);
+	}
 	step(b, b->commit);
 	b->next += n;
 }
