@@ -7,6 +7,7 @@
 #include "proto/clock.h"
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
+#include "server/mcp/result.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/store/audit.h"
@@ -52,7 +53,7 @@ static void add(struct routed *at, const struct audited *call,
 }
 
 void audit_answer(struct routed *at, const struct audited *call,
-		  const struct jsonrpc *answer)
+		  const struct jsonrpc *answer, const struct result *result)
 {
 	struct slice code = json_get(answer->error, "code");
 	char outcome[32] = "ok";
@@ -60,7 +61,7 @@ void audit_answer(struct routed *at, const struct audited *call,
 	if (answer->kind == JSONRPC_ERROR)
 		snprintf(outcome, sizeof(outcome), "error %.*s",
 			 (int)(code.len < 12 ? code.len : 12), code.ptr);
-	else if (slice_is(json_get(answer->result, "isError"), "true"))
+	else if (result->failed)
 		snprintf(outcome, sizeof(outcome), "tool_error");
 	add(at, call, answer->text.len, outcome);
 }

@@ -13,6 +13,7 @@
 
 struct err;
 struct jsonrpc;
+struct result;
 struct routed;
 
 struct audited {
@@ -23,9 +24,10 @@ struct audited {
 	int64_t started_us; /* CLOCK_MONOTONIC */
 };
 
-/* It ended with this answer of the source's, or without one. */
+/* It ended with this answer of the source's, or without one.  result is the
+ * answer's, empty when that is an error. */
 void audit_answer(struct routed *at, const struct audited *call,
-		  const struct jsonrpc *answer);
+		  const struct jsonrpc *answer, const struct result *result);
 void audit_failure(struct routed *at, const struct audited *call,
 		   const char *why);
 

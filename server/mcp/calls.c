@@ -14,6 +14,7 @@
 #include "server/mcp/elicited.h"
 #include "server/mcp/handouts.h"
 #include "server/mcp/project.h"
+#include "server/mcp/result.h"
 #include "server/mcp/routing.h"
 #include "server/mcp/session.h"
 #include "server/mcp/turns.h"
@@ -161,22 +162,30 @@ bool call_read(const struct jsonrpc *m, const char *member,
 
 /* The answer as the client gets it. */
 static void append_answer(struct buf *to, const struct call *c,
-			  const struct jsonrpc *m, const char *revision)
+			  const struct jsonrpc *m, const struct result *result,
+			  const char *revision)
 {
 	const char *source = source_name(c->at->source);
 	bool wrapped = c->way_back & CALL_WRAPPED;
-	struct jsonrpc aliased;
-	struct buf text = {0};
 
 	if (c->way_back & CALL_HANDS_OUT)
-		handouts_note(c->at->router->handouts, source, m->result);
-	if (c->way_back & CALL_ALIASED) {
-		alias_contents(&text, m->text, m->result, source);
-		/* It was sliced before, so it can be again. */
-		jsonrpc_slice(buf_slice(&text), &aliased, NULL);
-		m = &aliased;
-	}
-	project_response(to, m, c->to.id, revision, wrapped);
+		handouts_note(c->at->router->handouts, source, result);
+	project_response(to, m, result, c->to.id, revision, wrapped);
+}
+
+/* The same of a resource whose URI is another one here. */
+static void append_aliased(struct buf *to, const struct call *c,
+			   const struct jsonrpc *m, const char *revision)
+{
+	struct jsonrpc aliased = {0};
+	struct buf text = {0};
+
+	alias_contents(&text, m->text, m->result, source_name(c->at->source));
+	/* It was sliced before, so it can be again. */
+	jsonrpc_slice(buf_slice(&text), &aliased, NULL);
+	aliased.whole = &text;
+	const struct result result = result_read(aliased.result);
+	append_answer(to, c, &aliased, &result, revision);
 	buf_finish(&text);
 }
 
@@ -194,16 +203,19 @@ static struct audited audited(const struct call *c)
 static void on_answer(void *owner, const struct jsonrpc *m)
 {
 	const struct audited done = audited(owner);
+	const struct result result = result_read(m->result);
 	struct call *c = owner;
 	const struct session *s =
 		sessions_find(c->at->router->sessions, c->to.session);
 	struct buf text = {0};
 
 	unlink_call(c);
-	audit_answer(c->at, &done, m);
+	audit_answer(c->at, &done, m, &result);
 	elicited_note_error(c->at, c->to.session, m->error);
-	if (s)
-		append_answer(&text, c, m, session_revision(s));
+	if (s && c->way_back & CALL_ALIASED)
+		append_aliased(&text, c, m, session_revision(s));
+	else if (s)
+		append_answer(&text, c, m, &result, session_revision(s));
 	reply_text(c->at->router, c->to, &text, m->kind == JSONRPC_ERROR);
 	turns_next(c->at);
 	free_call(c);

@@ -1,5 +1,6 @@
 #include "server/mcp/handouts.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "proto/buf.h"
@@ -7,6 +8,7 @@
 #include "proto/list.h"
 #include "proto/map.h"
 #include "proto/mem.h"
+#include "server/mcp/result.h"
 
 /* Owned by the table. */
 struct handout {
@@ -85,19 +87,26 @@ struct handouts *handouts_new(void)
 	return h;
 }
 
-void handouts_note(struct handouts *h, const char *source, struct slice result)
+/* Most results have none, and some are large. */
+static bool may_have_some(struct slice contents)
 {
 	static const char word[] = "\"resource";
+
+	return contents.len > 0 &&
+	       memmem(contents.ptr, contents.len, word, sizeof(word) - 1);
+}
+
+void handouts_note(struct handouts *h, const char *source,
+		   const struct result *result)
+{
 	struct slice message;
 	size_t at = 0;
 
-	/* Most results have none, and some are large. */
-	if (result.len == 0 ||
-	    !memmem(result.ptr, result.len, word, sizeof(word) - 1))
+	if (may_have_some(result->content))
+		note_contents(h, source, result->content);
+	if (!may_have_some(result->messages))
 		return;
-	note_contents(h, source, json_get(result, "content"));
-	struct slice messages = json_get(result, "messages");
-	while (json_next_element(messages, &at, &message))
+	while (json_next_element(result->messages, &at, &message))
 		note_contents(h, source, json_get(message, "content"));
 }
 

@@ -13,12 +13,14 @@
 enum { HANDOUTS_COUNT = 4096, HANDOUTS_URI_BYTES = 8192 };
 
 struct handouts;
+struct result;
 
 struct handouts *handouts_new(void);
 
-/* Note every resource_link and embedded resource of a raw result of tools/call
- * or prompts/get. */
-void handouts_note(struct handouts *h, const char *source, struct slice result);
+/* Note every resource_link and embedded resource of a result of tools/call or
+ * prompts/get. */
+void handouts_note(struct handouts *h, const char *source,
+		   const struct result *result);
 
 /* The source's name, or NULL.  The source may be gone. */
 const char *handouts_find(const struct handouts *h, struct slice uri);

@@ -8,6 +8,7 @@
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
 #include "proto/mem.h"
+#include "server/mcp/result.h"
 
 /* Revisions are dates, and compare as such. */
 #define HAS_AUDIO	    "2025-03-26"
@@ -269,31 +270,23 @@ static void project_block(struct edits *e, struct slice block)
 }
 
 /* The blocks of tools/call, and of the messages of prompts/get. */
-static void project_blocks(struct edits *e, struct slice result)
+static void project_blocks(struct edits *e, const struct result *result)
 {
-	struct slice content = json_get(result, "content");
-	struct slice messages = json_get(result, "messages");
 	struct slice value;
 	size_t at = 0;
 
-	while (json_next_element(content, &at, &value))
+	while (json_next_element(result->content, &at, &value))
 		project_block(e, value);
 	at = 0;
-	while (json_next_element(messages, &at, &value))
+	while (json_next_element(result->messages, &at, &value))
 		project_block(e, json_get(value, "content"));
 }
 
-/* Is the result's structuredContent something else than an object, or made by
- * a schema that we wrapped?  Nearly always a look for the word is enough. */
-static void project_structured(struct edits *e, struct slice result,
+/* Is structuredContent something else than an object, or made by a schema that
+ * we wrapped? */
+static void project_structured(struct edits *e, struct slice value,
 			       bool wrapped)
 {
-	static const char word[] = "structuredContent";
-	struct slice value;
-
-	if (!memmem(result.ptr, result.len, word, sizeof(word) - 1))
-		return;
-	value = json_get(result, word);
 	if (value.len == 0 || (json_kind(value) == JSON_OBJECT && !wrapped))
 		return;
 	insert(e, value.ptr, "{\"result\":");
@@ -327,7 +320,8 @@ static void project_url_error(struct edits *e, struct slice error)
 		    (struct slice){NULL, e->texts.len - before});
 }
 
-void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
+void project_response(struct buf *to, const struct jsonrpc *m,
+		      const struct result *result, struct slice id,
 		      const char *revision, bool wrapped)
 {
 	struct edits e = {.revision = revision};
@@ -335,8 +329,8 @@ void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
 	add(&e, m->id, id);
 	if (m->kind == JSONRPC_RESULT) {
 		if (strcmp(revision, HAS_RESOURCE_LINK) < 0)
-			project_blocks(&e, m->result);
-		project_structured(&e, m->result, wrapped);
+			project_blocks(&e, result);
+		project_structured(&e, result->structured, wrapped);
 	} else if (strcmp(revision, HAS_URL_ELICITATION) < 0) {
 		project_url_error(&e, m->error);
 	}

@@ -24,16 +24,19 @@
 
 struct buf;
 struct jsonrpc;
+struct result;
 
 /* Append tool, the JSON of one in a list.  True when its outputSchema was
  * wrapped, and so is to be what its calls return. */
 bool project_tool(struct buf *to, struct slice tool);
 
 /* Append m, a response, with id in the place of its own, for a client of that
- * revision.  wrapped: it is the result of a tool whose outputSchema was.  When
- * nothing else changes, *to, which is empty, may get m->whole: of m only the
- * kind means something afterwards. */
-void project_response(struct buf *to, const struct jsonrpc *m, struct slice id,
+ * revision.  result is m's, empty when m is an error.  wrapped: it is the
+ * result of a tool whose outputSchema was.  When nothing else changes, *to,
+ * which is empty, may get m->whole: of m only the kind means something
+ * afterwards. */
+void project_response(struct buf *to, const struct jsonrpc *m,
+		      const struct result *result, struct slice id,
 		      const char *revision, bool wrapped);
 
 #endif

@@ -12,6 +12,7 @@
 #include "proto/err.h"
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
+#include "server/mcp/result.h"
 
 #define A "2024-11-05"
 #define B "2025-03-26"
@@ -30,7 +31,9 @@ static void expect_one(const char *revision, bool wrapped, const char *rest,
 	buf_printf(&whole, "{\"id\": \"x\",%s}", want);
 	assert_true(jsonrpc_slice(buf_slice(&text), &m, &e));
 	m.whole = may_take ? &text : NULL;
-	project_response(&got, &m, slice_of("\"x\""), revision, wrapped);
+	const struct result result = result_read(m.result);
+	project_response(&got, &m, &result, slice_of("\"x\""), revision,
+			 wrapped);
 	/* It is taken when nothing but the id changes. */
 	assert_int_equal(!text.data, may_take && strcmp(rest, want) == 0);
 	assert_true(json_check(buf_slice(&got), &e));
