@@ -31,8 +31,8 @@ struct row {
 	int64_t accepted_ms;
 	int64_t place; /* the store's */
 	size_t bytes;  /* of its result, while it is DONE */
-	char *name;
 	size_t name_len;
+	char name[];
 };
 
 /* An adapter that has rows.  Owned by the journaling. */
@@ -45,6 +45,7 @@ struct journaling {
 	struct store *store;
 	struct journaling_options options;
 	struct map callers;
+	struct caller *last; /* that was accepted from; also without rows */
 	struct list results; /* rows that are DONE, the oldest first */
 	struct list rests;   /* ENDED and LEFT, the same */
 	struct vouchers vouchers;
@@ -73,23 +74,44 @@ static struct slice key_of(const unsigned char *adapter)
 	return (struct slice){(const char *)adapter, JOURNALING_KEY_BYTES};
 }
 
+/* Most of what is asked is of the last. */
+static struct caller *find_caller(const struct journaling *j,
+				  const unsigned char *adapter)
+{
+	if (j->last &&
+	    memcmp(j->last->adapter, adapter, sizeof(j->last->adapter)) == 0)
+		return j->last;
+	return map_get(&j->callers, key_of(adapter));
+}
+
+static void drop_caller(struct journaling *j, struct caller *c)
+{
+	map_remove(&j->callers, key_of(c->adapter));
+	map_finish(&c->rows);
+	free(c);
+}
+
+/* It is the last from now on. */
 static struct caller *caller_of(struct journaling *j,
 				const unsigned char *adapter)
 {
-	struct caller *c = map_get(&j->callers, key_of(adapter));
+	struct caller *c = find_caller(j, adapter);
 
-	if (c)
-		return c;
-	c = mem_zalloc(sizeof(*c));
-	memcpy(c->adapter, adapter, sizeof(c->adapter));
-	map_put(&j->callers, key_of(adapter), c);
+	if (!c) {
+		c = mem_zalloc(sizeof(*c));
+		memcpy(c->adapter, adapter, sizeof(c->adapter));
+		map_put(&j->callers, key_of(adapter), c);
+	}
+	if (j->last && j->last != c && j->last->rows.count == 0)
+		drop_caller(j, j->last);
+	j->last = c;
 	return c;
 }
 
 static struct row *find(const struct journaling *j,
 			const unsigned char *adapter, uint64_t sequence)
 {
-	const struct caller *c = map_get(&j->callers, key_of(adapter));
+	const struct caller *c = find_caller(j, adapter);
 
 	return c ? map_get_u64(&c->rows, sequence) : NULL;
 }
@@ -112,7 +134,7 @@ static void set_state(struct journaling *j, struct row *r,
 static struct row *add(struct journaling *j, const struct stored_call *call)
 {
 	struct caller *c = caller_of(j, call->adapter);
-	struct row *r = mem_zalloc(sizeof(*r));
+	struct row *r = mem_zalloc(sizeof(*r) + call->name.len);
 
 	list_init(&r->link);
 	r->caller = c;
@@ -120,8 +142,9 @@ static struct row *add(struct journaling *j, const struct stored_call *call)
 	r->hash = call->hash;
 	r->accepted_ms = call->accepted_ms;
 	r->place = call->place;
-	r->name = mem_ntext(call->name.ptr, call->name.len);
 	r->name_len = call->name.len;
+	if (r->name_len > 0)
+		memcpy(r->name, call->name.ptr, r->name_len);
 	map_put_u64(&c->rows, call->sequence, r);
 	j->rows++;
 	return r;
@@ -135,13 +158,9 @@ static void drop(struct journaling *j, struct row *r)
 	list_remove(&r->link);
 	map_remove_u64(&c->rows, r->sequence);
 	j->rows--;
-	free(r->name);
 	free(r);
-	if (c->rows.count > 0)
-		return;
-	map_remove(&j->callers, key_of(c->adapter));
-	map_finish(&c->rows);
-	free(c);
+	if (c->rows.count == 0 && c != j->last)
+		drop_caller(j, c);
 }
 
 /* --- bounds --------------------------------------------------------------- */
@@ -413,7 +432,7 @@ void journaling_forget(struct journaling *j, const unsigned char *adapter,
 void journaling_keep(struct journaling *j, const unsigned char *adapter,
 		     uint64_t last, const uint64_t *sequences, size_t count)
 {
-	const struct caller *c = map_get(&j->callers, key_of(adapter));
+	const struct caller *c = find_caller(j, adapter);
 	struct map kept = {0};
 	struct map_entry *entry;
 	size_t at = 0;
@@ -467,12 +486,8 @@ void journaling_free(struct journaling *j)
 		struct caller *c = entry->value;
 		size_t in = 0;
 
-		while ((entry = map_next(&c->rows, &in)) != NULL) {
-			struct row *r = entry->value;
-
-			free(r->name);
-			free(r);
-		}
+		while ((entry = map_next(&c->rows, &in)) != NULL)
+			free(entry->value);
 		map_finish(&c->rows);
 		free(c);
 	}
