@@ -84,12 +84,14 @@ bool query_error(struct store *s, int rc, struct err *e)
 
 static sqlite3_stmt *statement_of(struct store *s, const char *sql, int *rc)
 {
-	struct statement *st = s->statements;
+	size_t at = (uintptr_t)sql / 16;
+	struct statement *st = &s->statements[at % STORE_STATEMENTS];
 
-	for (; st->sql; st++) {
+	for (size_t i = 1; st->sql; i++) {
 		if (st->sql == sql)
 			return st->stmt;
-		assert(st < &s->statements[STORE_STATEMENTS - 1]);
+		assert(i < STORE_STATEMENTS);
+		st = &s->statements[(at + i) % STORE_STATEMENTS];
 	}
 	*rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
 				 &st->stmt, NULL);

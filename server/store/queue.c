@@ -1,8 +1,10 @@
 #include "server/store/queue.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "proto/log.h"
+#include "proto/mem.h"
 #include "server/store/query.h"
 #include "server/store/store_internal.h"
 #include "server/store/transaction.h"
@@ -30,21 +32,34 @@ static bool fails_all(enum reason reason)
 	       reason == ERR_NO_DESCRIPTORS || reason == ERR_IO;
 }
 
+/* Few operations fail, and what is said of those takes more room than they. */
+static bool run(struct store *s, struct op *op)
+{
+	struct err why = {.reason = ERR_NONE};
+
+	if (op->why)
+		return false;
+	if (op->kind->run(s, op, &why))
+		return true;
+	op->why = mem_copy(&why, sizeof(why));
+	return false;
+}
+
 /* False, with *e set, when the whole transaction cannot go on. */
 static bool run_in_savepoint(struct store *s, struct op *op, struct err *e)
 {
-	if (op->why.reason != ERR_NONE)
+	if (op->why)
 		return true;
 	if (op->kind->whole)
 		return op->kind->run(s, op, e);
 	if (!query_run(s, sql_savepoint, e))
 		return false;
-	if (op->kind->run(s, op, &op->why))
+	if (run(s, op))
 		return query_run(s, sql_release, e);
 	/* Without a transaction the next savepoint would begin one of its
 	 * own, without the operations before. */
-	if (sqlite3_get_autocommit(s->db) || fails_all(op->why.reason)) {
-		*e = op->why;
+	if (sqlite3_get_autocommit(s->db) || fails_all(op->why->reason)) {
+		*e = *op->why;
 		return false;
 	}
 	return query_run(s, sql_undo, e) && query_run(s, sql_release, e);
@@ -53,10 +68,10 @@ static bool run_in_savepoint(struct store *s, struct op *op, struct err *e)
 /* One that is alone needs none: what undoes it undoes the transaction. */
 static bool run_alone(struct store *s, struct op *op, struct err *e)
 {
-	if (op->why.reason != ERR_NONE || op->kind->run(s, op, &op->why))
+	if (op->why || run(s, op))
 		return transaction_commit(s, e);
 	transaction_abort(s);
-	*e = op->why;
+	*e = *op->why;
 	return false;
 }
 
@@ -92,6 +107,7 @@ static void take_writes(struct list *writes, struct list *ops)
 static void finish(struct op *op)
 {
 	list_remove(&op->link);
+	free(op->why);
 	op->kind->free(op);
 }
 
@@ -111,17 +127,15 @@ static void write_together(struct store *s, struct list *ops)
 	bool committed = commit(s, &writes, &why);
 	while (!list_empty(&writes)) {
 		struct op *op = first_of(&writes);
-		bool refused = op->why.reason != ERR_NONE;
 
-		tell(op, !committed ? &why : refused ? &op->why : NULL);
+		tell(op, committed ? op->why : &why);
 	}
 }
 
 static void read_one(struct store *s, struct op *op)
 {
-	bool ok = op->kind->run(s, op, &op->why);
-
-	tell(op, ok ? NULL : &op->why);
+	run(s, op);
+	tell(op, op->why);
 }
 
 /* Everything that was queued when it is called; what the callbacks queue is

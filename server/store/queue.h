@@ -16,8 +16,9 @@ struct op_kind;
 
 void queue_init(struct store *s);
 
-/* Takes op, which came zeroed from mem_zalloc() but for op->why: one that has
- * failed already is not run, and told so in its turn. */
+/* Takes op, which came zeroed from mem_zalloc() but for op->why, from
+ * mem_alloc(): one that has failed already is not run, and told so in its
+ * turn. */
 void queue_put(struct store *s, struct op *op, const struct op_kind *kind,
 	       store_done_fn *done, void *owner);
 

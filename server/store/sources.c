@@ -89,14 +89,16 @@ void store_source_add(struct store *s, const struct stored_source *source,
 		      store_done_fn *done, void *owner)
 {
 	struct add *add = mem_zalloc(sizeof(*add));
+	struct err why;
 
 	add->name = mem_text(source->name);
 	add->cwd = mem_text(source->cwd);
 	for (const char *const *word = source->command; *word; word++)
 		buf_append(&add->command, *word, strlen(*word) + 1);
 	/* Sealed at once: no copy of a plain value waits in the queue. */
-	env_seal(&s->secrets, source->name, source->env, source->env_count,
-		 &add->env, &add->op.why);
+	if (!env_seal(&s->secrets, source->name, source->env, source->env_count,
+		      &add->env, &why))
+		add->op.why = mem_copy(&why, sizeof(why));
 	add->disabled = source->settings.disabled;
 	add->interactive = text_or(source->settings.interactive, "auto");
 	add->roots = text_or(source->settings.roots, "none");

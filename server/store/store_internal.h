@@ -25,7 +25,7 @@
 #include "server/store/secrets.h"
 #include "server/store/store.h"
 
-enum { STORE_STATEMENTS = 48 };
+enum { STORE_STATEMENTS = 64 }; /* more than there are: a hash table */
 
 /* A prepared statement, found by the address of its text. */
 struct statement {
@@ -73,7 +73,7 @@ struct op {
 	const struct op_kind *kind;
 	store_done_fn *done;
 	void *owner;
-	struct err why; /* ERR_NONE: nothing is wrong with it */
+	struct err *why; /* NULL: nothing is wrong with it */
 };
 
 #endif
