@@ -7,29 +7,14 @@
 #include "proto/buf.h"
 #include "proto/json_scan.h"
 
-enum json_kind json_kind(struct slice value)
-{
-	if (value.len == 0)
-		return JSON_NONE;
-	switch (value.ptr[0]) {
-	case 'n':
-		return JSON_NULL;
-	case 't':
-	case 'f':
-		return JSON_BOOL;
-	case '"':
-		return JSON_STRING;
-	case '[':
-		return JSON_ARRAY;
-	case '{':
-		return JSON_OBJECT;
-	default:
-		if (value.ptr[0] == '-' ||
-		    (value.ptr[0] >= '0' && value.ptr[0] <= '9'))
-			return JSON_NUMBER;
-		return JSON_NONE;
-	}
-}
+const unsigned char json_kinds[UCHAR_MAX + 1] = {
+	['n'] = JSON_NULL,   ['t'] = JSON_BOOL,	  ['f'] = JSON_BOOL,
+	['"'] = JSON_STRING, ['['] = JSON_ARRAY,  ['{'] = JSON_OBJECT,
+	['-'] = JSON_NUMBER, ['0'] = JSON_NUMBER, ['1'] = JSON_NUMBER,
+	['2'] = JSON_NUMBER, ['3'] = JSON_NUMBER, ['4'] = JSON_NUMBER,
+	['5'] = JSON_NUMBER, ['6'] = JSON_NUMBER, ['7'] = JSON_NUMBER,
+	['8'] = JSON_NUMBER, ['9'] = JSON_NUMBER,
+};
 
 bool json_check(struct slice text, struct err *e)
 {
@@ -53,64 +38,67 @@ static bool go_to_next(struct json_scan *s, size_t at, char open, char close)
 	return !json_scan_byte(s, close);
 }
 
-static bool take_value(struct json_scan *s, size_t *at, struct slice *value)
-{
-	const char *start = s->at;
-
-	if (!json_scan_value(s, JSON_DEPTH, NULL))
-		return false;
-	*value = (struct slice){start, (size_t)(s->at - start)};
-	*at = (size_t)(s->at - s->text);
-	return true;
-}
-
 bool json_next_member(struct slice object, size_t *at, struct json_member *m)
 {
 	struct json_scan s = json_scan_of(object);
 
-	return go_to_next(&s, *at, '{', '}') &&
-	       json_scan_key(&s, &m->key, NULL) &&
-	       take_value(&s, at, &m->value);
+	if (!go_to_next(&s, *at, '{', '}') ||
+	    !json_scan_member(&s, JSON_DEPTH, m, NULL))
+		return false;
+	*at = (size_t)(s.at - s.text);
+	return true;
 }
 
 bool json_next_element(struct slice array, size_t *at, struct slice *value)
 {
 	struct json_scan s = json_scan_of(array);
 
-	return go_to_next(&s, *at, '[', ']') && take_value(&s, at, value);
+	if (!go_to_next(&s, *at, '[', ']'))
+		return false;
+	const char *start = s.at;
+	if (!json_scan_value(&s, JSON_DEPTH, NULL))
+		return false;
+	*value = (struct slice){start, (size_t)(s.at - start)};
+	*at = (size_t)(s.at - s.text);
+	return true;
 }
 
-/* How many members have that name, and the value of the last. */
-static unsigned find_members(struct slice object, const char *name,
-			     struct slice *value)
-{
-	struct json_member m;
-	unsigned found = 0;
-	size_t at = 0;
+/* A member that is looked for, and what was found. */
+struct search {
+	const char *name;
+	struct slice value; /* of the last that has this name */
+	unsigned found;
+};
 
-	*value = (struct slice){NULL, 0};
-	while (json_next_member(object, &at, &m)) {
-		if (!json_key_is(m.key, name))
-			continue;
-		*value = m.value;
-		found++;
-	}
-	return found;
+static void on_member(void *owner, struct slice key, struct slice value)
+{
+	struct search *search = owner;
+
+	if (!json_key_is(key, search->name))
+		return;
+	search->value = value;
+	search->found++;
+}
+
+static struct search find_members(struct slice object, const char *name)
+{
+	struct json_scan s = json_scan_of(object);
+	struct search search = {name, {NULL, 0}, 0};
+
+	json_scan_space(&s);
+	if (json_scan_byte(&s, '{'))
+		json_scan_members(&s, JSON_DEPTH, on_member, &search, NULL);
+	return search;
 }
 
 struct slice json_get(struct slice object, const char *name)
 {
-	struct slice value;
-
-	find_members(object, name, &value);
-	return value;
+	return find_members(object, name).value;
 }
 
 bool json_has_twice(struct slice object, const char *name)
 {
-	struct slice value;
-
-	return find_members(object, name, &value) > 1;
+	return find_members(object, name).found > 1;
 }
 
 struct slice json_path(struct slice object, ...)

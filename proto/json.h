@@ -35,8 +35,16 @@ enum json_kind {
 	JSON_OBJECT,
 };
 
+/* By the first byte of a value. */
+extern const unsigned char json_kinds[];
+
 /* The kind of a valid value, by its first byte; JSON_NONE if empty. */
-enum json_kind json_kind(struct slice value);
+static inline enum json_kind json_kind(struct slice value)
+{
+	if (value.len == 0)
+		return JSON_NONE;
+	return (enum json_kind)json_kinds[(unsigned char)value.ptr[0]];
+}
 
 /* Is text exactly one valid value, with white space around it?  ERR_PARSE
  * with the offset, or ERR_TOO_LARGE for depth. */
@@ -56,6 +64,10 @@ bool json_next_element(struct slice array, size_t *at, struct slice *value);
 
 /* Is this the key, once its escapes are resolved? */
 bool json_key_is(struct slice key, const char *name);
+
+/* Which of the n names it is; n for none of them. */
+unsigned json_key_among(struct slice key, const char *const names[],
+			unsigned n);
 
 /* The value of the member of that name; {NULL, 0} when there is none.  When
  * there are several, the last one, as most parsers do; json_has_twice() asks

@@ -9,7 +9,13 @@
  * The skip functions take and return the position, which so stays in a
  * register; s is there for the end of the text and for what went wrong.  NULL
  * means that *e is filled and s->at tells where.
+ *
+ * Strings are short.  To look at 16 bytes for the end of each would make every
+ * string wait for the one before; so 64 bytes are looked at when the first of
+ * them is needed, and what was found is kept: a bit for each.
  */
+
+enum { LOOK_BYTES = 64 }; /* as many as s->marks has bits */
 
 bool json_scan_fail(const struct json_scan *s, const char *why, struct err *e)
 {
@@ -33,6 +39,11 @@ static inline bool is_digit(const char *at, const char *end)
 static inline bool is_byte(const char *at, const char *end, char c)
 {
 	return at < end && *at == c;
+}
+
+static inline bool is_pair(const char *at, const char *end, const char *pair)
+{
+	return end - at >= 2 && memcmp(at, pair, 2) == 0;
 }
 
 /* At least one digit. */
@@ -96,19 +107,86 @@ static inline const char *skip_escape(struct json_scan *s, const char *at,
 	return at;
 }
 
+static inline bool is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+const char *json_space_run_end(const char *at, const char *end)
+{
+	while (at < end && is_space(*at))
+		at++;
+	return at;
+}
+
+/* The marks before seen, of a text that has fewer bytes than that. */
+static uint64_t marks_of_few(const char *text, const char *seen)
+{
+	size_t left = (size_t)(seen - text);
+	uint64_t marks = 0;
+
+	if (left < 16) {
+		for (; left > 0; left--)
+			marks = marks >> 1 | (uint64_t)!json_plain(*text++)
+						     << 63;
+		return marks;
+	}
+	for (; left > 16; left -= 16)
+		marks |= (uint64_t)json_marks(seen - left)
+			 << (LOOK_BYTES - left);
+	/* Bytes that are looked at again have the marks that they had. */
+	return marks | (uint64_t)json_marks(seen - 16) << (LOOK_BYTES - 16);
+}
+
+/* Find the marks from at on; near the end, those of the last bytes.  Apart,
+ * because few strings need it. */
+static void __attribute__((noinline))
+look_ahead(struct json_scan *s, const char *at)
+{
+	s->seen = s->end - at < LOOK_BYTES ? s->end : at + LOOK_BYTES;
+	if (s->seen - s->text < LOOK_BYTES) {
+		s->marks = marks_of_few(s->text, s->seen);
+		return;
+	}
+	at = s->seen - LOOK_BYTES;
+	s->marks = (uint64_t)json_marks(at) |
+		   (uint64_t)json_marks(at + 16) << 16 |
+		   (uint64_t)json_marks(at + 32) << 32 |
+		   (uint64_t)json_marks(at + 48) << 48;
+}
+
+/* The first byte from at on, in a string, that is not plain; or the end. */
+static inline const char *skip_plain(struct json_scan *s, const char *at)
+{
+	for (;;) {
+		if (at >= s->seen) {
+			if (at == s->end)
+				return at;
+			look_ahead(s, at);
+		}
+		uint64_t marks =
+			s->marks >> (size_t)(at - s->seen) % LOOK_BYTES;
+
+		if (marks != 0)
+			return at + (unsigned)__builtin_ctzll(marks);
+		at = s->seen;
+	}
+}
+
 /* The rest of a string that has more than plain bytes: from the first that is
  * not, to behind the closing quote. */
 static const char *skip_rest(struct json_scan *s, const char *at, struct err *e)
 {
-	for (;; at = json_plain_end(at, s->end)) {
-		if (at == s->end)
+	const char *const end = s->end;
+
+	for (;; at = skip_plain(s, at)) {
+		if (at == end)
 			return stop(s, at, "a string has no end", e);
 		unsigned char c = (unsigned char)*at;
 
 		if (c == '"')
 			return at + 1;
 		if (c == '\\') {
-			s->escaped = true;
 			at = skip_escape(s, at + 1, e);
 			if (!at)
 				return NULL;
@@ -117,8 +195,8 @@ static const char *skip_rest(struct json_scan *s, const char *at, struct err *e)
 		if (c < 0x20)
 			return stop(s, at, "a control character in a string",
 				    e);
-		at = utf8_run_end(at, s->end);
-		if (at < s->end && (unsigned char)*at >= 0x80)
+		at = utf8_run_end(at, end);
+		if (at < end && (unsigned char)*at >= 0x80)
 			return stop(s, at, "not UTF-8", e);
 	}
 }
@@ -127,25 +205,31 @@ static const char *skip_rest(struct json_scan *s, const char *at, struct err *e)
 static inline const char *skip_string(struct json_scan *s, const char *at,
 				      struct err *e)
 {
-	at = json_plain_end(at, s->end);
+	at = skip_plain(s, at);
 	if (is_byte(at, s->end, '"'))
 		return at + 1;
 	return skip_rest(s, at, e);
 }
 
-/* A key behind its opening quote, and its colon, with the white space. */
+/* Behind a key's opening quote, to behind the colon; *len is the key's. */
 static inline const char *skip_key(struct json_scan *s, const char *at,
-				   struct err *e)
+				   size_t *len, struct err *e)
 {
-	if (!is_byte(at, s->end, '"'))
-		return stop(s, at, "expected a member's name", e);
-	at = skip_string(s, at + 1, e);
+	const char *key = at;
+
+	at = skip_plain(s, at);
+	*len = (size_t)(at - key);
+	/* What nearly every key of nearly every message ends with. */
+	if (is_pair(at, s->end, "\":"))
+		return at + 2;
+	at = skip_rest(s, at, e);
 	if (!at)
 		return NULL;
+	*len = (size_t)(at - key) - 1;
 	at = json_space_end(at, s->end);
 	if (!is_byte(at, s->end, ':'))
 		return stop(s, at, "expected :", e);
-	return json_space_end(at + 1, s->end);
+	return at + 1;
 }
 
 static inline const char *skip_word(struct json_scan *s, const char *at,
@@ -157,15 +241,14 @@ static inline const char *skip_word(struct json_scan *s, const char *at,
 	return at + word.len;
 }
 
-/* A number, a string or a literal. */
-static inline const char *skip_scalar(struct json_scan *s, const char *at,
-				      struct err *e)
+static const char *skip_number_or_word(struct json_scan *s, const char *at,
+				       struct err *e)
 {
 	if (at == s->end)
 		return stop(s, at, "a value is missing", e);
+	if (*at == '-' || is_digit(at, s->end))
+		return skip_number(s, at, e);
 	switch (*at) {
-	case '"':
-		return skip_string(s, at + 1, e);
 	case 't':
 		return skip_word(s, at, (struct slice){"true", 4}, e);
 	case 'f':
@@ -173,49 +256,38 @@ static inline const char *skip_scalar(struct json_scan *s, const char *at,
 	case 'n':
 		return skip_word(s, at, (struct slice){"null", 4}, e);
 	default:
-		if (*at == '-' || is_digit(at, s->end))
-			return skip_number(s, at, e);
 		return stop(s, at, "no value begins like this", e);
 	}
 }
 
-bool json_scan_key(struct json_scan *s, struct slice *key, struct err *e)
+/* The byte at at; NUL, which is in no JSON text, at the end. */
+static inline char peek(const char *at, const char *end)
 {
-	const char *start = s->at;
-
-	s->escaped = false;
-	const char *at = skip_key(s, start, e);
-	if (!at)
-		return false;
-	s->at = at;
-	/* Back over the colon and the space to the closing quote. */
-	while (*--at != '"')
-		;
-	*key = (struct slice){start + 1, (size_t)(at - start - 1)};
-	return true;
+	return at < end ? *at : '\0';
 }
 
 /* What is open in a value. */
 struct nest {
 	unsigned open;
-	unsigned limit;
-	char closers[JSON_DEPTH]; /* of what is open, innermost last */
+	unsigned limit;		  /* at most JSON_DEPTH */
+	char closer;		  /* of the innermost */
+	char closers[JSON_DEPTH]; /* of all, innermost last */
 };
 
-/* Behind a bracket: remember how it closes.  Returns where its first member or
- * element is, or its closer when it is empty. */
-static inline const char *open_nest(struct json_scan *s, struct nest *n,
-				    const char *at, struct err *e)
+/* Behind a bracket: remember how it closes. */
+static inline bool open_nest(struct json_scan *s, struct nest *n,
+			     const char *at, struct err *e)
 {
 	if (n->open == n->limit) {
 		s->at = at;
-		err_set(e, ERR_TOO_LARGE,
-			"JSON nested too deep at byte %zu: the limit is %d",
-			(size_t)(at - s->text), JSON_DEPTH);
-		return NULL;
+		return err_set(e, ERR_TOO_LARGE,
+			       "JSON nested too deep at byte %zu: the limit is "
+			       "%d",
+			       (size_t)(at - s->text), JSON_DEPTH);
 	}
-	n->closers[n->open++] = *at == '{' ? '}' : ']';
-	return json_space_end(at + 1, s->end);
+	n->closer = *at == '{' ? '}' : ']';
+	n->closers[n->open++] = n->closer;
+	return true;
 }
 
 /* Behind a value: close what ends here.  Returns behind the comma that leads
@@ -223,43 +295,146 @@ static inline const char *open_nest(struct json_scan *s, struct nest *n,
 static inline const char *close_nests(struct json_scan *s, struct nest *n,
 				      const char *at, struct err *e)
 {
-	while (n->open > 0) {
-		at = json_space_end(at, s->end);
-		if (is_byte(at, s->end, ','))
-			return json_space_end(at + 1, s->end);
-		if (!is_byte(at, s->end, n->closers[n->open - 1]))
+	char c;
+
+	while ((c = peek(at, s->end)) != ',') {
+		if (c == n->closer) {
+			at++;
+			if (--n->open == 0)
+				return at;
+			n->closer = n->closers[n->open - 1];
+		} else if (is_space(c)) {
+			at = json_space_end(at, s->end);
+		} else {
 			return stop(s, at, "expected , or the closing bracket",
 				    e);
-		at++;
-		n->open--;
+		}
 	}
-	return at;
+	return at + 1;
+}
+
+/* A key behind white space, to behind its colon. */
+static inline const char *skip_spaced_key(struct json_scan *s, const char *at,
+					  struct err *e)
+{
+	size_t len; /* of no interest */
+
+	if (!is_byte(at, s->end, '"'))
+		at = json_space_end(at, s->end);
+	if (!is_byte(at, s->end, '"'))
+		return stop(s, at, "expected a member's name", e);
+	return skip_key(s, at + 1, &len, e);
+}
+
+/* An array or an object with all that is in it.  White space is looked for
+ * where nothing else is found: most writers leave none. */
+static const char *skip_nest(struct json_scan *s, const char *at,
+			     unsigned depth, struct err *e)
+{
+	struct nest nest;
+
+	nest.open = 0;
+	nest.limit = depth;
+	nest.closer = '\0';
+	for (;;) {
+		char c = peek(at, s->end);
+		bool begun = false;
+
+		if (c == '"') {
+			at = skip_string(s, at + 1, e);
+		} else if (c == '{' || c == '[') {
+			if (!open_nest(s, &nest, at, e))
+				return NULL;
+			at = json_space_end(at + 1, s->end);
+			begun = !is_byte(at, s->end, nest.closer);
+		} else if (is_space(c)) {
+			at = json_space_end(at, s->end);
+			continue;
+		} else {
+			at = skip_number_or_word(s, at, e);
+		}
+		if (at && !begun)
+			at = close_nests(s, &nest, at, e);
+		if (!at || nest.open == 0)
+			return at;
+		if (nest.closer == '}') {
+			at = skip_spaced_key(s, at, e);
+			if (!at)
+				return NULL;
+		}
+	}
+}
+
+static inline const char *skip_value(struct json_scan *s, const char *at,
+				     unsigned depth, struct err *e)
+{
+	char c = peek(at, s->end);
+
+	if (c == '"')
+		return skip_string(s, at + 1, e);
+	if (c == '{' || c == '[')
+		return skip_nest(s, at, depth, e);
+	return skip_number_or_word(s, at, e);
 }
 
 bool json_scan_value(struct json_scan *s, unsigned depth, struct err *e)
 {
-	const char *at = s->at;
-	struct nest nest;
+	const char *at = skip_value(s, s->at, depth, e);
 
-	nest.open = 0;
-	nest.limit = depth < JSON_DEPTH ? depth : JSON_DEPTH;
-	do {
-		if (is_byte(at, s->end, '{') || is_byte(at, s->end, '[')) {
-			at = open_nest(s, &nest, at, e);
-			if (at &&
-			    is_byte(at, s->end, nest.closers[nest.open - 1]))
-				at = close_nests(s, &nest, at, e);
-		} else {
-			at = skip_scalar(s, at, e);
-			if (at)
-				at = close_nests(s, &nest, at, e);
+	if (at)
+		s->at = at;
+	return at != NULL;
+}
+
+/* A member, to behind its value. */
+static inline const char *skip_member(struct json_scan *s, const char *at,
+				      unsigned depth, struct json_member *m,
+				      struct err *e)
+{
+	if (!is_byte(at, s->end, '"'))
+		return stop(s, at, "expected a member's name", e);
+	m->key.ptr = ++at;
+	at = skip_key(s, at, &m->key.len, e);
+	if (!at)
+		return NULL;
+	at = json_space_end(at, s->end);
+	m->value.ptr = at;
+	at = skip_value(s, at, depth, e);
+	if (at)
+		m->value.len = (size_t)(at - m->value.ptr);
+	return at;
+}
+
+bool json_scan_member(struct json_scan *s, unsigned depth,
+		      struct json_member *m, struct err *e)
+{
+	const char *at = skip_member(s, s->at, depth, m, e);
+
+	if (at)
+		s->at = at;
+	return at != NULL;
+}
+
+bool json_scan_members(struct json_scan *s, unsigned depth,
+		       json_scan_event *on_member, void *owner, struct err *e)
+{
+	const char *at = json_space_end(s->at, s->end);
+	struct json_member m;
+
+	if (!is_byte(at, s->end, '}'))
+		for (;;) {
+			at = skip_member(s, at, depth, &m, e);
+			if (!at)
+				return false;
+			on_member(owner, m.key, m.value);
+			at = json_space_end(at, s->end);
+			if (!is_byte(at, s->end, ','))
+				break;
+			at = json_space_end(at + 1, s->end);
 		}
-		if (at && nest.open > 0 && nest.closers[nest.open - 1] == '}')
-			at = skip_key(s, at, e);
-		if (!at)
-			return false;
-	} while (nest.open > 0);
-	s->at = at;
+	if (!is_byte(at, s->end, '}'))
+		return stop(s, at, "expected , or }", e) != NULL;
+	s->at = at + 1;
 	return true;
 }
 

@@ -1,25 +1,30 @@
 /*
  * json_scan: a strict cursor over JSON text.
  *
- * RFC 8259 and UTF-8, each byte looked at once.  json.c and jsonrpc.c walk
- * objects with it; nothing else includes this.  Every function starts where
- * the cursor stands and leaves it behind what it read; one that returns false
- * has filled *e, and the cursor is where the text is wrong.
+ * RFC 8259 and UTF-8 in one pass.  json.c and jsonrpc.c walk objects with it;
+ * nothing else includes this.  Every function starts where the cursor stands
+ * and leaves it behind what it read; one that returns false has filled *e, and
+ * the cursor is where the text is wrong.
  */
 #ifndef PROTO_JSON_SCAN_H
 #define PROTO_JSON_SCAN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/slice.h"
 
 struct err;
+struct json_member;
 
 struct json_scan {
 	const char *at;
 	const char *end;
 	const char *text; /* where offsets count from */
-	bool escaped;	  /* the last key read holds a backslash */
+	/* A bit for each of the 64 bytes before seen, the highest for the
+	 * last, says which are not plain: see json_plain.h. */
+	uint64_t marks;
+	const char *seen;
 };
 
 static inline struct json_scan json_scan_of(struct slice text)
@@ -27,16 +32,18 @@ static inline struct json_scan json_scan_of(struct slice text)
 	/* An empty slice may have no address to count from. */
 	const char *start = text.len > 0 ? text.ptr : "";
 
-	return (struct json_scan){start, start + text.len, start, false};
+	return (struct json_scan){start, start + text.len, start, 0, start};
 }
 
 /* The first byte from at on that is no white space, or end. */
+const char *json_space_run_end(const char *at, const char *end);
+
+/* The same; most often there is none. */
 static inline const char *json_space_end(const char *at, const char *end)
 {
-	while (at < end && (unsigned char)*at <= ' ' &&
-	       (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
-		at++;
-	return at;
+	if (at == end || (unsigned char)*at > ' ')
+		return at;
+	return json_space_run_end(at, end);
 }
 
 /* White space, if any. */
@@ -54,12 +61,19 @@ static inline bool json_scan_byte(struct json_scan *s, char c)
 	return true;
 }
 
-/* A member's key and its colon, with the white space behind each; *key is
- * what stands between the quotes. */
-bool json_scan_key(struct json_scan *s, struct slice *key, struct err *e);
-
-/* A value, nested at most depth arrays and objects deep. */
+/* A value, nested at most depth arrays and objects deep; depth is at most
+ * JSON_DEPTH. */
 bool json_scan_value(struct json_scan *s, unsigned depth, struct err *e);
+
+/* A member: its key, its colon, and such a value. */
+bool json_scan_member(struct json_scan *s, unsigned depth,
+		      struct json_member *m, struct err *e);
+
+/* The rest of an object behind its opening brace: such members, each of which
+ * is told of when it has been read. */
+typedef void json_scan_event(void *owner, struct slice key, struct slice value);
+bool json_scan_members(struct json_scan *s, unsigned depth,
+		       json_scan_event *on_member, void *owner, struct err *e);
 
 /* White space, then nothing. */
 bool json_scan_end(struct json_scan *s, struct err *e);

@@ -137,6 +137,15 @@ bool json_key_is(struct slice key, const char *name)
 	return memchr(key.ptr, '\\', key.len) && resolved_is(key, want);
 }
 
+unsigned json_key_among(struct slice key, const char *const names[], unsigned n)
+{
+	unsigned i = 0;
+
+	while (i < n && !json_key_is(key, names[i]))
+		i++;
+	return i;
+}
+
 bool json_string_is(struct slice value, const char *text)
 {
 	return json_kind(value) == JSON_STRING && value.len >= 2 &&

@@ -7,10 +7,9 @@
 /* The members of a message that mean something to us. */
 enum member { VERSION, ID, METHOD, PARAMS, RESULT, ERROR, MEMBERS };
 
-static const struct slice names[MEMBERS] = {
-	[VERSION] = {"jsonrpc", 7}, [ID] = {"id", 2},
-	[METHOD] = {"method", 6},   [PARAMS] = {"params", 6},
-	[RESULT] = {"result", 6},   [ERROR] = {"error", 5},
+static const char *const names[MEMBERS] = {
+	[VERSION] = "jsonrpc", [ID] = "id",	    [METHOD] = "method",
+	[PARAMS] = "params",   [RESULT] = "result", [ERROR] = "error",
 };
 
 struct found {
@@ -19,41 +18,47 @@ struct found {
 	bool object;		     /* the text is one */
 };
 
-/* Which one key is, its escapes resolved; MEMBERS for none of them. */
-static enum member name_member(struct slice key, bool escaped)
+/* Which one key is; MEMBERS for none of them. */
+static enum member name_member(struct slice key)
 {
-	enum member i = 0;
-
-	if (escaped) {
-		while (i < MEMBERS && !json_key_is(key, names[i].ptr))
-			i++;
-		return i;
+	switch (key.len) {
+	case 2:
+		if (slice_is(key, "id"))
+			return ID;
+		break;
+	case 5:
+		if (slice_is(key, "error"))
+			return ERROR;
+		break;
+	case 6:
+		if (slice_is(key, "method"))
+			return METHOD;
+		if (slice_is(key, "params"))
+			return PARAMS;
+		if (slice_is(key, "result"))
+			return RESULT;
+		break;
+	case 7:
+		if (slice_is(key, "jsonrpc"))
+			return VERSION;
+		break;
+	default:
+		break;
 	}
-	/* No two of the names have both a length and a first byte in common,
-	 * so one comparison of all bytes is enough. */
-	while (i < MEMBERS &&
-	       (key.len != names[i].len || key.ptr[0] != names[i].ptr[0]))
-		i++;
-	return i < MEMBERS && slice_equal(key, names[i]) ? i : MEMBERS;
+	/* It may have escapes. */
+	return json_key_among(key, names, MEMBERS);
 }
 
-static bool read_member(struct json_scan *s, struct found *f, struct err *e)
+static void on_member(void *owner, struct slice key, struct slice value)
 {
-	struct slice key;
+	struct found *f = owner;
+	enum member which = name_member(key);
 
-	if (!json_scan_key(s, &key, e))
-		return false;
-	enum member which = name_member(key, s->escaped);
-	const char *start = s->at;
-	/* The message itself is one level of the depth. */
-	if (!json_scan_value(s, JSON_DEPTH - 1, e))
-		return false;
 	if (which == MEMBERS)
-		return true;
+		return;
 	if (f->value[which].len > 0)
 		f->twice |= 1u << which;
-	f->value[which] = (struct slice){start, (size_t)(s->at - start)};
-	return true;
+	f->value[which] = value;
 }
 
 /* The one pass: all of text is checked, and the members found on the way. */
@@ -63,22 +68,11 @@ static bool read_message(struct slice text, struct found *f, struct err *e)
 
 	json_scan_space(&s);
 	f->object = json_scan_byte(&s, '{');
-	if (!f->object)
-		return json_scan_value(&s, JSON_DEPTH, e) &&
-		       json_scan_end(&s, e);
-	json_scan_space(&s);
-	if (json_scan_byte(&s, '}'))
-		return json_scan_end(&s, e);
-	for (;;) {
-		if (!read_member(&s, f, e))
-			return false;
-		json_scan_space(&s);
-		if (json_scan_byte(&s, '}'))
-			return json_scan_end(&s, e);
-		if (!json_scan_byte(&s, ','))
-			return json_scan_fail(&s, "expected , or }", e);
-		json_scan_space(&s);
-	}
+	/* The message itself is one level of the depth. */
+	bool ok = f->object ? json_scan_members(&s, JSON_DEPTH - 1, on_member,
+						f, e)
+			    : json_scan_value(&s, JSON_DEPTH, e);
+	return ok && json_scan_end(&s, e);
 }
 
 /* Is the value of this number surely an integer?  Its fraction is zeros and
@@ -175,13 +169,14 @@ static bool judge(const struct found *f, struct jsonrpc *m, struct err *e)
 	if (!f->object)
 		return err_set(e, ERR_INVALID_REQUEST,
 			       "a message is a JSON object");
-	for (enum member i = 0; i < MEMBERS; i++)
+	for (enum member i = 0; f->twice != 0 && i < MEMBERS; i++)
 		if (f->twice & 1u << i)
 			return err_set(e, ERR_INVALID_REQUEST,
 				       "the member \"%s\" occurs twice",
-				       names[i].ptr);
+				       names[i]);
 	/* JSON-RPC 2.0, section 4: MUST be exactly "2.0". */
-	if (!json_string_is(f->value[VERSION], "2.0"))
+	if (!slice_is(f->value[VERSION], "\"2.0\"") &&
+	    !json_string_is(f->value[VERSION], "2.0"))
 		return err_set(e, ERR_INVALID_REQUEST,
 			       "the member \"jsonrpc\" is not \"2.0\"");
 	return f->value[METHOD].len > 0 ? judge_call(f, m, e)

@@ -152,6 +152,9 @@ static void what_is_not_json_is_refused(void **state)
 		"{1:1}",
 		"{\"a\":1]",
 		"{\"a\" 1}",
+		"{\"a\\:1}",
+		"{\"a\n:1}",
+		"{\"a\xff:1}",
 		"{} x",
 		"[1]]",
 		"// comment\n1",
@@ -215,6 +218,37 @@ static void broken_utf8_is_refused_wherever_it_stands(void **state)
 	refuses("\xc3\xa9");
 	refuses("[\xc2\xa0"
 		"1]");
+	buf_finish(&b);
+}
+
+/* What is looked at together has 64 bytes, or 16 where the text is short. */
+static void a_string_is_read_wherever_its_bytes_lie(void **state)
+{
+	static const struct {
+		const char *bytes;
+		enum reason reason;
+	} rows[] = {
+		{"", ERR_NONE},		{"\\\"", ERR_NONE},
+		{"\\u00e9", ERR_NONE},	{"\xc3\xa9", ERR_NONE},
+		{"\"", ERR_PARSE},	{"\\x", ERR_PARSE},
+		{"\n", ERR_PARSE},	{"\xff", ERR_PARSE},
+		{"\\u00g9", ERR_PARSE},
+	};
+	struct buf b = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (int before = 0; before < 150; before++) {
+			for (int behind = 0; behind < 150; behind += 49) {
+				buf_printf(&b, "[\"%0*d%s%0*d\"]", before + 1,
+					   0, rows[i].bytes, behind + 1, 0);
+				if (check_exact(b.data, b.len) !=
+				    rows[i].reason)
+					fail_msg("%.*s", (int)b.len, b.data);
+				buf_reset(&b, SIZE_MAX);
+			}
+		}
+	}
 	buf_finish(&b);
 }
 
@@ -475,6 +509,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_json_is_refused),
 		cmocka_unit_test(every_prefix_of_a_message_is_refused),
 		cmocka_unit_test(broken_utf8_is_refused_wherever_it_stands),
+		cmocka_unit_test(a_string_is_read_wherever_its_bytes_lie),
 		cmocka_unit_test(the_error_tells_where),
 		cmocka_unit_test(depth_is_bounded_exactly),
 		cmocka_unit_test(

@@ -17,38 +17,54 @@ static void assert_buf(struct buf *b, const char *want)
 	buf_reset(b, SIZE_MAX);
 }
 
-static void both_ways_to_skip_plain_bytes_agree(void **state)
+static unsigned marks_one_by_one(const char *at)
+{
+	unsigned marks = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		marks |= (unsigned)!json_plain(at[i]) << i;
+	return marks;
+}
+
+static void both_ways_to_mark_bytes_agree(void **state)
+{
+	char text[16];
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+
+		assert_int_equal(json_plain((char)c), plain);
+	}
+	/* Every byte everywhere, beside every other: a sum that is not kept
+	 * in its byte would change the next. */
+	for (unsigned at = 0; at < 15; at++) {
+		for (int c = 0; c < 256 * 256; c++) {
+			memset(text, at % 2 ? '!' : '"', sizeof(text));
+			text[at] = (char)(c & 0xff);
+			text[at + 1] = (char)(c >> 8);
+			unsigned want = marks_one_by_one(text);
+
+			if (json_marks(text) != want ||
+			    json_marks_words(text) != want)
+				fail_msg("bytes %#x at %u", (unsigned)c, at);
+		}
+	}
+}
+
+static void plain_bytes_end_where_one_is_marked(void **state)
 {
 	char text[48];
 
 	(void)state;
-	for (int c = 0; c < 256; c++) {
-		for (size_t at = 0; at < sizeof(text); at++) {
-			memset(text, 'x', sizeof(text));
-			text[at] = (char)c;
-			bool plain =
-				c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-			const char *want = text + (plain ? sizeof(text) : at);
-			const char *end = text + sizeof(text);
-
-			assert_ptr_equal(json_plain_end(text, end), want);
-			assert_ptr_equal(json_plain_end_words(text, end), want);
-		}
-	}
-	/* What a borrow from the byte before could hide or invent. */
-	for (int c = 0; c < 256; c++) {
-		for (int d = 0; d < 256; d++) {
-			memset(text, '!', sizeof(text));
-			text[3] = (char)c;
-			text[4] = (char)d;
-			const char *end = text + sizeof(text);
-			const char *want = text;
-
-			while (want < end && json_plain(*want))
-				want++;
-			assert_ptr_equal(json_plain_end(text, end), want);
-			assert_ptr_equal(json_plain_end_words(text, end), want);
-		}
+	memset(text, 'x', sizeof(text));
+	for (size_t len = 0; len <= sizeof(text); len++)
+		assert_ptr_equal(json_plain_end(text, text + len), text + len);
+	for (size_t at = 0; at < sizeof(text); at++) {
+		text[at] = '"';
+		assert_ptr_equal(json_plain_end(text, text + sizeof(text)),
+				 text + at);
+		text[at] = 'x';
 	}
 }
 
@@ -140,7 +156,8 @@ static void string_is_compares_only_strings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_ways_to_skip_plain_bytes_agree),
+		cmocka_unit_test(both_ways_to_mark_bytes_agree),
+		cmocka_unit_test(plain_bytes_end_where_one_is_marked),
 		cmocka_unit_test(a_key_is_compared_by_its_characters),
 		cmocka_unit_test(a_string_is_unquoted),
 		cmocka_unit_test(what_is_quoted_is_valid_and_comes_back),
