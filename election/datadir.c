@@ -82,6 +82,8 @@ static bool make_path(char *path, struct election_error *e)
 {
 	struct stat st;
 
+	if (stat(path, &st) == 0)
+		return true;
 	for (char *slash = strchr(path + 1, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		if (slash[1] == '\0' || slash[-1] == '/')
@@ -98,7 +100,7 @@ static bool make_path(char *path, struct election_error *e)
 		if (!there)
 			return false;
 	}
-	if (stat(path, &st) == 0 || make_private(AT_FDCWD, path))
+	if (make_private(AT_FDCWD, path))
 		return true;
 	return election_error_sys(e, "io_error",
 				  "cannot make the data directory %s", path);
@@ -172,16 +174,13 @@ static bool make_part(int dir_fd, const char *dir, const char *part,
 		      struct election_error *e)
 {
 	struct stat st;
+	bool there = fstatat(dir_fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
-	/* On a read-only mount mkdir fails even though it is there; and when
-	 * it is not there, why it could not be made is what matters. */
-	bool made = make_private(dir_fd, part);
-	int error = errno;
-	if (fstatat(dir_fd, part, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-		errno = made ? errno : error;
+	if (!there && errno == ENOENT && make_private(dir_fd, part))
+		there = fstatat(dir_fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!there)
 		return election_error_sys(e, "io_error", "cannot make %s/%s",
 					  dir, part);
-	}
 	if (!S_ISDIR(st.st_mode))
 		return election_error_set(e, "io_error",
 					  "%s/%s is not a directory: remove it",
@@ -194,6 +193,13 @@ static bool make_part(int dir_fd, const char *dir, const char *part,
 	return true;
 }
 
+bool datadir_fill(int fd, const char *path, struct election_error *e)
+{
+	return make_part(fd, path, "run", e) &&
+	       make_part(fd, path, "run/s", e) &&
+	       make_part(fd, path, "logs", e);
+}
+
 int datadir_open(const char *path, bool create, struct election_error *e)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -203,10 +209,7 @@ int datadir_open(const char *path, bool create, struct election_error *e)
 				   "cannot open the data directory %s", path);
 		return -1;
 	}
-	if (is_ours(fd, path, e) &&
-	    (!create || (make_part(fd, path, "run", e) &&
-			 make_part(fd, path, "run/s", e) &&
-			 make_part(fd, path, "logs", e))))
+	if (is_ours(fd, path, e) && (!create || datadir_fill(fd, path, e)))
 		return fd;
 	close(fd);
 	return -1;

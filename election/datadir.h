@@ -22,8 +22,11 @@ char *datadir_resolve(const char *option, bool create,
 
 /* Open it.  Refuses a directory that is not owned by our euid, and one that
  * group or others can write; tightens one that they can only read to 0700.
- * Makes run/, run/s/ and logs/ (0700) when create, and then refuses one of
- * them that is no directory of ours.  -1 on error. */
+ * When create, datadir_fill() too.  -1 on error. */
 int datadir_open(const char *path, bool create, struct election_error *e);
+
+/* Make run/, run/s/ and logs/ (0700) in the open directory; refuse one of them
+ * that is no directory of ours. */
+bool datadir_fill(int fd, const char *path, struct election_error *e);
 
 #endif

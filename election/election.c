@@ -61,7 +61,8 @@ struct election {
 	char *run;
 	char *candidate;
 	bool may_start;
-	int dir_fd; /* -1 while the directory cannot be opened */
+	int dir_fd;	 /* -1 while the directory cannot be opened */
+	bool dir_is_new; /* opened, and not sought in yet */
 	struct plat_watch *watch;
 	enum state state;
 	int64_t now_ms;
@@ -167,11 +168,11 @@ static bool open_dir(struct election *el, struct election_error *e)
 {
 	if (el->dir_fd >= 0)
 		close(el->dir_fd);
-	if (el->may_start)
+	el->dir_fd = datadir_open(el->data_dir, false, e);
+	if (el->dir_fd < 0 && el->may_start) {
 		free(datadir_resolve(el->data_dir, true, e));
-	el->dir_fd = datadir_open(el->data_dir, el->may_start, e);
-	if (el->dir_fd < 0 && el->may_start)
 		el->dir_fd = datadir_open(el->data_dir, false, e);
+	}
 	return el->dir_fd >= 0;
 }
 
@@ -179,19 +180,24 @@ static bool open_dir(struct election *el, struct election_error *e)
 
 static bool seek(struct election *el)
 {
+	struct election_error ignored;
+
 	el->refused = false;
-	if (!open_dir(el, &el->trouble)) {
+	if (!el->dir_is_new && !open_dir(el, &el->trouble)) {
 		if (el->may_start)
 			rest(el, pause_take(&el->after_failure));
 		else
 			go_on_without(el);
 		return true;
 	}
+	el->dir_is_new = false;
 	if (manifest_read(el->dir_fd, &el->manifest)) {
 		advance(el, ATTACHING);
 		return true;
 	}
-	if (!el->may_start)
+	if (el->may_start) /* so that run/ can be watched */
+		datadir_fill(el->dir_fd, el->data_dir, &ignored);
+	else
 		election_error_set(&el->trouble, "not_running",
 				   "no daemon runs for %s", el->data_dir);
 	go_on_without(el);
@@ -339,6 +345,7 @@ struct election *election_new(const struct election_options *options,
 		election_free(el);
 		return NULL;
 	}
+	el->dir_is_new = true;
 	election_error_set(&el->trouble, "daemon_starting",
 			   "looking for the daemon of %s", el->data_dir);
 	return el;

@@ -16,23 +16,15 @@ int file_open_dir(int dir_fd, const char *name)
 		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Up to cap bytes, or -1. */
+/* Up to cap bytes, or -1.  A regular file gives them all at once. */
 static ssize_t read_up_to(int fd, char *to, size_t cap)
 {
-	size_t len = 0;
+	ssize_t got;
 
-	while (len < cap) {
-		ssize_t got = read(fd, to + len, cap - len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		len += (size_t)got;
-	}
-	return (ssize_t)len;
+	do
+		got = read(fd, to, cap);
+	while (got < 0 && errno == EINTR);
+	return got;
 }
 
 bool file_read(int dir_fd, const char *name, char *to, size_t cap, size_t *len)

@@ -35,15 +35,10 @@ static int64_t clock_ms(clockid_t which)
 
 void plat_random(void *to, size_t len)
 {
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, to, len);
-
-	if (fd >= 0)
-		close(fd);
-	if (got == (ssize_t)len)
+	if (getentropy(to, len) == 0)
 		return;
-	/* A jail without /dev, or no descriptor left.  What is asked for here
-	 * spreads waits and names sockets; no secret is made of it. */
+	/* A jail that forbids it.  What is asked for here spreads waits and
+	 * names sockets; no secret is made of it. */
 	int64_t seed = clock_ms(CLOCK_REALTIME) * 1000003 + getpid();
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -237,9 +232,11 @@ bool plat_watch_input(struct plat_watch *w, int fd)
 
 bool plat_watch_dir(struct plat_watch *w, const char *path)
 {
-	const uint32_t mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM |
-			      IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
-			      IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
+	/* Not IN_CREATE: what counts is renamed into its place, and many
+	 * adapters would wake up for each file that is going to be. */
+	const uint32_t mask = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR |
+			      IN_DONT_FOLLOW | IN_EXCL_UNLINK;
 
 	if (w->notify < 0) {
 		w->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

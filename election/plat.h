@@ -31,7 +31,7 @@ bool plat_process(pid_t pid, uint64_t *start_ticks, bool *stopped);
  * or when nobody can tell.  Takes no lock, not even for a moment. */
 pid_t plat_lock_holder(int dir_fd, const char *name);
 
-/* Fill with random bytes. */
+/* Fill with random bytes, 256 at most. */
 void plat_random(void *to, size_t len);
 
 /* Close every descriptor from first on.  Async-signal-safe. */
@@ -57,8 +57,8 @@ int plat_watch_fd(const struct plat_watch *w);
  * before that descriptor is closed. */
 bool plat_watch_input(struct plat_watch *w, int fd);
 
-/* Watch the entries of a directory (made, removed, renamed; not written to)
- * and the directory itself.  False: poll. */
+/* Watch the entries of a directory (removed, renamed; who only makes one or
+ * writes to it may go unnoticed) and the directory itself.  False: poll. */
 bool plat_watch_dir(struct plat_watch *w, const char *path);
 
 /* How many directories are being watched. */
