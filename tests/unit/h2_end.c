@@ -126,14 +126,14 @@ static void a_quiet_connection_lets_the_loop_sleep(void **state)
 	ev_timer timer;
 
 	(void)state;
-	limits.preface_ms = 1;
-	limits.stall_ms = 1;
+	limits.preface_ms = 200; /* all would be over before the timer */
+	limits.stall_ms = 200;
 	set_up_with(&limits, serve_hold);
 	struct end *e = request();
 	run_until(e->headers.len > 0);
 	settle();
 	unsigned before = ev_iteration(loop);
-	ev_timer_init(&timer, on_timeout, 0.05, 0);
+	ev_timer_init(&timer, on_timeout, 0.3, 0);
 	ev_timer_start(loop, &timer);
 	ev_run(loop, 0);
 	assert_in_range(ev_iteration(loop) - before, 1, 2);
