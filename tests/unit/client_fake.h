@@ -284,6 +284,7 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
 static void listen_and_publish(struct rig *r)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char fresh[96];
 	char path[96];
 	char text[4096];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -307,10 +308,12 @@ static void listen_and_publish(struct rig *r)
 		 r->socket);
 	size_t len = manifest_print(&r->manifest, text, sizeof(text));
 	assert_true(len > 0);
+	snprintf(fresh, sizeof(fresh), "%s/run/manifest.new", r->dir);
 	snprintf(path, sizeof(path), "%s/run/manifest", r->dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	assert_int_equal(write(fd, text, len), (ssize_t)len);
 	close(fd);
+	assert_int_equal(rename(fresh, path), 0);
 }
 
 /* --- the owner of the client ---------------------------------------------- */
