@@ -16,7 +16,6 @@ static void destroy(struct link *l)
 {
 	link_sending_finish(l);
 	grpc_reader_finish(&l->reader);
-	arena_finish(&l->arena);
 	seqset_finish(&l->arrived);
 	seqset_finish(&l->delivered);
 	parts_finish(&l->parts);
@@ -141,10 +140,10 @@ static void hold(struct link *l, struct slice bytes)
 /* Decode and act.  False when nothing more may come up. */
 static bool take_bytes(struct link *l, struct slice bytes, bool may_hand_up)
 {
+	struct arena arena = {0};
 	struct err e;
+	envelope_t *envelope = envelope_decode(&arena, bytes, &e);
 
-	arena_reset(&l->arena);
-	envelope_t *envelope = envelope_decode(&l->arena, bytes, &e);
 	if (!envelope) {
 		break_off(l, &e);
 	} else if (take_receipt(l, envelope) && !l->freed) {
@@ -153,6 +152,7 @@ static bool take_bytes(struct link *l, struct slice bytes, bool may_hand_up)
 		else if (!take_body(l, envelope, &e))
 			break_off(l, &e);
 	}
+	arena_finish(&arena);
 	return !l->broken && !l->freed;
 }
 

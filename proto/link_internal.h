@@ -31,7 +31,6 @@ struct link {
 	size_t waiting_bytes;
 
 	struct grpc_reader reader;
-	struct arena arena;
 	struct parts parts;
 	struct seqset arrived;
 	uint64_t acked; /* by the other side */

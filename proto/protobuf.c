@@ -23,6 +23,26 @@ struct arena_block {
 	_Alignas(ALIGNMENT) char bytes[];
 };
 
+/* The block that the arena which was finished last had: the next one begins
+ * with it. */
+static struct arena_block *spare;
+
+static struct arena_block *new_block(size_t cap)
+{
+	struct arena_block *b = mem_alloc(sizeof(*b) + cap);
+
+	b->cap = cap;
+	return b;
+}
+
+static struct arena_block *take_spare(void)
+{
+	struct arena_block *b = spare;
+
+	spare = NULL;
+	return b;
+}
+
 static struct arena_block *add_block(struct arena *a, size_t len)
 {
 	size_t cap = a->blocks ? a->blocks->cap * 2 : BLOCK_MIN_BYTES;
@@ -31,9 +51,10 @@ static struct arena_block *add_block(struct arena *a, size_t len)
 		cap = BLOCK_MAX_BYTES;
 	if (cap < len)
 		cap = len;
-	struct arena_block *b = mem_alloc(sizeof(*b) + cap);
+	struct arena_block *b = !a->blocks && spare && spare->cap >= cap
+					? take_spare()
+					: new_block(cap);
 	b->next = a->blocks;
-	b->cap = cap;
 	b->used = 0;
 	a->blocks = b;
 	return b;
@@ -88,7 +109,10 @@ void arena_reset(struct arena *a)
 void arena_finish(struct arena *a)
 {
 	arena_reset(a);
-	free(a->blocks);
+	if (a->blocks) {
+		free(spare);
+		spare = a->blocks;
+	}
 	*a = (struct arena){0};
 }
 

@@ -20,7 +20,8 @@
 struct err;
 
 /* Memory for unpacked messages, reset instead of freed.  A zeroed struct is
- * an empty arena. */
+ * an empty arena; one that lives only while a message is looked at costs no
+ * more than one that is kept. */
 struct arena {
 	struct arena_block *blocks;
 	/* Of the message unpacked last: */
@@ -44,6 +45,7 @@ void *protobuf_unpack(struct arena *a, const ProtobufCMessageDescriptor *type,
 
 /* Forget what was unpacked, keep at most 64 KiB. */
 void arena_reset(struct arena *a);
+/* The same, and leave what is kept to the next arena. */
 void arena_finish(struct arena *a);
 
 /* How many bytes it packs to. */
