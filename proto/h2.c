@@ -380,6 +380,10 @@ static struct h2 *h2_new(struct ev_loop *loop, int fd, bool server,
 	h2_life_init(h);
 	ev_init(&h->linger, on_lingered);
 	h->linger.data = h;
+	/* Our SETTINGS and the answer to what came with the connection go out
+	 * together. */
+	if (server)
+		pump_look(h->pump);
 	h2_wake(h);
 	return h;
 }

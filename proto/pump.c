@@ -336,6 +336,12 @@ void pump_stall(struct pump *p, uint32_t ms)
 	p->stall.repeat = (double)ms / 1000;
 }
 
+void pump_look(struct pump *p)
+{
+	if (ev_is_active(&p->reading))
+		ev_feed_event(p->loop, &p->reading, EV_READ);
+}
+
 void pump_pause(struct pump *p)
 {
 	p->paused = true;

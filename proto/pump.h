@@ -70,6 +70,10 @@ void pump_marks(struct pump *p, size_t low_bytes, size_t high_bytes);
  * none of them for that long; 0, the default, is never. */
 void pump_stall(struct pump *p, uint32_t ms);
 
+/* Read in this turn of the loop, without being told that there is something:
+ * who has just connected has often spoken already. */
+void pump_look(struct pump *p);
+
 /* Stop and restart reading.  A paused pump sees no end of file. */
 void pump_pause(struct pump *p);
 void pump_resume(struct pump *p);
