@@ -4,18 +4,18 @@
 
 enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PSEUDO_COUNT };
 
-static const char *const pseudo_names[PSEUDO_COUNT] = {
-	[METHOD] = ":method",
-	[SCHEME] = ":scheme",
-	[AUTHORITY] = ":authority",
-	[PATH] = ":path",
+static const struct slice pseudo_names[PSEUDO_COUNT] = {
+	[METHOD] = {":method", 7},
+	[SCHEME] = {":scheme", 7},
+	[AUTHORITY] = {":authority", 10},
+	[PATH] = {":path", 5},
 };
 
 /* RFC 9113 section 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message
  * containing connection-specific header fields." */
-static const char *const connection_specific[] = {
-	"connection", "proxy-connection",  "keep-alive",
-	"upgrade",    "transfer-encoding",
+static const struct slice connection_specific[] = {
+	{"connection", 10}, {"proxy-connection", 16},  {"keep-alive", 10},
+	{"upgrade", 7},	    {"transfer-encoding", 17},
 };
 
 static bool same_word(struct slice s, const char *word)
@@ -32,7 +32,7 @@ static bool pseudo_ok(struct h2_check *c, struct slice name, struct slice value)
 {
 	unsigned which = 0;
 
-	while (which < PSEUDO_COUNT && !slice_is(name, pseudo_names[which]))
+	while (which < PSEUDO_COUNT && !slice_equal(name, pseudo_names[which]))
 		which++;
 	/* Section 8.3: "Endpoints MUST treat a request or response that
 	 * contains undefined or invalid pseudo-header fields as malformed";
@@ -82,7 +82,7 @@ static bool regular_ok(struct h2_check *c, struct slice name,
 
 	c->regular = true;
 	for (size_t i = 0; i < count; i++)
-		if (slice_is(name, connection_specific[i]))
+		if (slice_equal(name, connection_specific[i]))
 			return false;
 	/* Section 8.2.2: TE "MUST NOT contain any value other than
 	 * 'trailers'". */

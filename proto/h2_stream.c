@@ -265,8 +265,10 @@ void h2_stream_close(struct h2_stream *s, uint32_t error)
 
 struct slice h2_header(const struct h2_headers *h, const char *name)
 {
+	struct slice wanted = slice_of(name);
+
 	for (size_t i = 0; i < h->count; i++)
-		if (slice_is(h->list[i].name, name))
+		if (slice_equal(h->list[i].name, wanted))
 			return h->list[i].value;
 	return (struct slice){NULL, 0};
 }

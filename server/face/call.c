@@ -305,8 +305,10 @@ struct fate *call_reply(struct call *c, const ProtobufCMessage *m)
 	assert(c->method->unary ? c->state == CALL_WORKING
 				: c->method->client_stream &&
 					  c->state == CALL_STREAMING);
+	/* How large it is takes a walk through it. */
 	if (!c->responded)
-		call_respond(c, call_may_compress(c, protobuf_size(m)));
+		call_respond(c, c->takes_gzip &&
+					call_may_compress(c, protobuf_size(m)));
 	call_put(c, m);
 	settle(c, "200", GRPC_OK, NULL, (struct slice){NULL, 0});
 	return &settled;

@@ -75,10 +75,12 @@ static bool reads(const struct call *c)
 /* Returns how many bytes were used. */
 static size_t feed(struct call *c, struct slice bytes)
 {
-	struct feeding f = {.c = c};
+	struct feeding f;
 	size_t used = bytes.len;
 	struct err e;
 
+	f.c = c;
+	f.why.reason = ERR_NONE;
 	c->feeding = true;
 	bool ok = grpc_reader_feed(&c->reader, bytes, &reader_events, &f, &e);
 	c->feeding = false;
