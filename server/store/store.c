@@ -21,6 +21,9 @@
 enum {
 	INSTANCE_BYTES = 16,
 	BUSY_MS = 500, /* a backup or a shell has it open; nobody else can */
+	/* Of the log, until a checkpoint, which waits for the disk. */
+	LOG_TRANSACTIONS = 700,
+	LOG_FRAMES = 4000,
 };
 
 /* What may be said to a database that we may yet refuse: it stays on this
@@ -36,19 +39,14 @@ static const char sql_careful[] = "PRAGMA page_size = 1024;"
 				  "PRAGMA foreign_keys = ON;"
 				  "PRAGMA synchronous = NORMAL;";
 
-/* wal_autocheckpoint: a checkpoint waits for the disk; the journal writes the
- * same few pages again and again, so few of them do.  But SQLite looks for a
- * page that is written past all that the log has of it, and what is synced at
- * once is waited for at once: some 350 calls.
- * journal_size_limit: 17 MiB are 4000 pages of databases whose pages have 4096
+/* journal_size_limit: 17 MiB are 4000 pages of databases whose pages have 4096
  * bytes; what is cut off would have to be allocated again.
  * cache_size: read once at the start, then written; 512 KiB are plenty.
  * cache_spill: pages that are written before the commit make SQLite 3.40 come
  * back to something else at a ROLLBACK TO; a turn's are in memory anyway.
  * secure_delete: what is deleted is wiped where that costs no write of its
  * own; rows of the journal live for milliseconds. */
-static const char sql_ours[] = "PRAGMA wal_autocheckpoint = 1000;"
-			       "PRAGMA journal_size_limit = 17825792;"
+static const char sql_ours[] = "PRAGMA journal_size_limit = 17825792;"
 			       "PRAGMA secure_delete = FAST;"
 			       "PRAGMA cache_size = -512;"
 			       "PRAGMA cache_spill = OFF;";
@@ -125,11 +123,28 @@ static bool enter_wal(struct store *s, struct err *e)
 				  s->path);
 }
 
+/* After each commit.  One by one, calls write the same few pages again and
+ * again, and SQLite looks for a page that is written past all that the log has
+ * of it: 350 calls.  Many together write more and other pages. */
+static int on_log(void *owner, sqlite3 *db, const char *name, int frames)
+{
+	struct store *s = owner;
+
+	if (++s->logged < LOG_TRANSACTIONS && frames < LOG_FRAMES)
+		return SQLITE_OK;
+	s->logged = 0;
+	/* What fails is in the log as before, and tried again. */
+	(void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE,
+					NULL, NULL);
+	return SQLITE_OK;
+}
+
 /* It is ours, and of a version that we know. */
 static bool make_ours(struct store *s, struct err *e)
 {
 	if (chmod(s->path, 0600) != 0)
 		return err_sys(e, ERR_STORE, "cannot chmod %s", s->path);
+	sqlite3_wal_hook(s->db, on_log, s);
 	return enter_wal(s, e) && query_script(s, sql_ours, e);
 }
 

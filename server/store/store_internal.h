@@ -50,6 +50,7 @@ struct store {
 	int64_t checked_ms; /* when path last led to the file that is open */
 	bool replaced;	    /* the fence held: touch nothing any more */
 	bool durable;	    /* synchronous is FULL, not NORMAL */
+	int logged;	    /* transactions since the last checkpoint */
 	int64_t next_place; /* of the journal; 0: not known yet */
 	struct forgetting *forgetting; /* the last that is queued, or NULL */
 	struct secrets secrets;

@@ -232,6 +232,39 @@ static void what_was_reported_survives_a_kill(void **state)
 	room_close(r);
 }
 
+static off_t wal_bytes(const struct room *r)
+{
+	struct stat st;
+
+	assert_int_equal(stat(r->wal, &st), 0);
+	return st.st_size;
+}
+
+/* Many small transactions, and few large ones. */
+static void the_log_is_copied_into_the_database(void **state)
+{
+	static char text[500000];
+	struct room *r = *state;
+	struct answer a = {0};
+
+	begin(r);
+	for (uint64_t i = 1; i <= 2000; i++) {
+		accept_at(r, 1, (int64_t)i, &a);
+		room_run(r);
+	}
+	assert_in_range(wal_bytes(r), 1, 1500 << 10);
+	memset(text, 'r', sizeof(text));
+	for (int i = 0; i < 30; i++) {
+		text[sizeof(text) - 1] = '\0';
+		finish(r, 1, text, &a);
+		room_run(r);
+	}
+	assert_int_equal(a.reason, ERR_NONE);
+	assert_in_range(wal_bytes(r), 1, 6 << 20);
+	room_close(r);
+	assert_int_equal(file_mode(r->wal), -1);
+}
+
 /* Not at once: it is looked for ten times a second. */
 static void a_file_that_was_replaced_is_soon_not_written(void **state)
 {
@@ -263,6 +296,7 @@ int main(void)
 		journal_test(a_result_is_read_once_it_is_there),
 		journal_test(what_an_epoch_left_is_indeterminate_in_the_next),
 		journal_test(what_was_reported_survives_a_kill),
+		journal_test(the_log_is_copied_into_the_database),
 		journal_test(a_file_that_was_replaced_is_soon_not_written),
 	};
 
