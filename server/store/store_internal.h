@@ -47,6 +47,7 @@ struct store {
 	sqlite3 *db;
 	struct statement statements[STORE_STATEMENTS];
 	uint64_t epoch;	    /* begun, or found at the start; the fence */
+	unsigned version;   /* of the data, as our last commit left it */
 	int64_t checked_ms; /* when path last led to the file that is open */
 	bool replaced;	    /* the fence held: touch nothing any more */
 	bool durable;	    /* synchronous is FULL, not NORMAL */
