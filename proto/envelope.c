@@ -110,25 +110,11 @@ static bool check_body(const envelope_t *envelope, struct err *e)
 	return err_set(e, ERR_PROTOCOL, "an envelope without a body");
 }
 
-envelope_t *envelope_decode(struct arena *a, struct slice bytes, struct err *e)
-{
-	envelope_t *envelope = protobuf_unpack(
-		a, &executor__mcp__v1__envelope__descriptor, bytes, e);
-
-	if (!envelope || !check_body(envelope, e))
-		return NULL;
-	return envelope;
-}
-
-void envelope_encode(struct buf *to, const envelope_t *envelope)
-{
-	protobuf_pack_framed(to, &envelope->base);
-}
-
-/*
- * The rest is the wire format by hand (protobuf.dev, Encoding): a field is a
- * varint of number << 3 | wire type, then its value; a field that has its
- * default is not written.  Fields go out by their numbers, as protobuf-c does.
+/* --- the wire format by hand ----------------------------------------------
+ *
+ * protobuf.dev, Encoding: a field is a varint of number << 3 | wire type, then
+ * its value; a field that has its default is not written.  Fields go out by
+ * their numbers, as protobuf-c does.
  */
 enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
@@ -148,6 +134,175 @@ enum {
 	CHUNK_OFFSET = 4,
 	CHUNK_DATA = 5,
 };
+
+/* What is left of a message. */
+struct cursor {
+	const unsigned char *at;
+	const unsigned char *end;
+};
+
+/* protobuf-c takes a length of five bytes and a number of ten; what comes near
+ * that is left to it. */
+enum { LENGTH_BYTES = 4, NUMBER_BYTES = 9 };
+
+static bool take_varint(struct cursor *c, unsigned most_bytes, uint64_t *value)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < most_bytes && c->at < c->end; i++) {
+		unsigned char byte = *c->at++;
+
+		sum |= (uint64_t)(byte & 0x7f) << 7 * i;
+		if (byte < 0x80) {
+			*value = sum;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_number(struct cursor *c, uint64_t *value)
+{
+	return take_varint(c, NUMBER_BYTES, value);
+}
+
+static bool take_bool(struct cursor *c, protobuf_c_boolean *value)
+{
+	uint64_t number;
+
+	if (!take_number(c, &number))
+		return false;
+	*value = number != 0;
+	return true;
+}
+
+static bool take_bytes(struct cursor *c, ProtobufCBinaryData *value)
+{
+	uint64_t len;
+
+	if (!take_varint(c, LENGTH_BYTES, &len) ||
+	    len > (size_t)(c->end - c->at))
+		return false;
+	*value = protobuf_bytes((struct slice){(const char *)c->at, len});
+	c->at += len;
+	return true;
+}
+
+static bool read_message(struct cursor *c, Executor__Mcp__V1__Message *m)
+{
+	bool ok = true;
+
+	executor__mcp__v1__message__init(m);
+	while (ok && c->at < c->end) {
+		switch (*c->at++) {
+		case MESSAGE_SEQUENCE << 3 | WIRE_VARINT:
+			ok = take_number(c, &m->sequence);
+			break;
+		case MESSAGE_EFFECT << 3 | WIRE_VARINT:
+			ok = take_bool(c, &m->effect);
+			break;
+		case MESSAGE_JSON << 3 | WIRE_BYTES:
+			ok = take_bytes(c, &m->json);
+			break;
+		case MESSAGE_RECEIVED << 3 | WIRE_VARINT:
+			ok = take_number(c, &m->received);
+			break;
+		default:
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+static bool read_chunk(struct cursor *c, Executor__Mcp__V1__Chunk *chunk)
+{
+	bool ok = true;
+
+	executor__mcp__v1__chunk__init(chunk);
+	while (ok && c->at < c->end) {
+		switch (*c->at++) {
+		case CHUNK_SEQUENCE << 3 | WIRE_VARINT:
+			ok = take_number(c, &chunk->sequence);
+			break;
+		case CHUNK_EFFECT << 3 | WIRE_VARINT:
+			ok = take_bool(c, &chunk->effect);
+			break;
+		case CHUNK_TOTAL << 3 | WIRE_VARINT:
+			ok = take_number(c, &chunk->total);
+			break;
+		case CHUNK_OFFSET << 3 | WIRE_VARINT:
+			ok = take_number(c, &chunk->offset);
+			break;
+		case CHUNK_DATA << 3 | WIRE_BYTES:
+			ok = take_bytes(c, &chunk->data);
+			break;
+		default:
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+static bool read_ack(struct cursor *c, Executor__Mcp__V1__Ack *ack)
+{
+	executor__mcp__v1__ack__init(ack);
+	return c->at < c->end &&
+	       *c->at++ == (ACK_RECEIVED << 3 | WIRE_VARINT) &&
+	       take_number(c, &ack->received) && c->at == c->end;
+}
+
+/* NULL: it is another envelope, or written in another way. */
+static envelope_t *read_envelope(struct envelope_room *room, struct slice bytes)
+{
+	const unsigned char *start = (const unsigned char *)bytes.ptr;
+	struct cursor c = {start + 1, start + bytes.len};
+	envelope_t *envelope = &room->envelope;
+	bool ok = false;
+	uint64_t len;
+
+	if (bytes.len == 0 || !take_varint(&c, LENGTH_BYTES, &len) ||
+	    len != (size_t)(c.end - c.at))
+		return NULL;
+	executor__mcp__v1__envelope__init(envelope);
+	switch (*start) {
+	case ENVELOPE_MESSAGE << 3 | WIRE_BYTES:
+		envelope->body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_MESSAGE;
+		envelope->message = &room->message;
+		ok = read_message(&c, envelope->message);
+		break;
+	case ENVELOPE_CHUNK << 3 | WIRE_BYTES:
+		envelope->body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_CHUNK;
+		envelope->chunk = &room->chunk;
+		ok = read_chunk(&c, envelope->chunk);
+		break;
+	case ENVELOPE_ACK << 3 | WIRE_BYTES:
+		envelope->body_case = EXECUTOR__MCP__V1__ENVELOPE__BODY_ACK;
+		envelope->ack = &room->ack;
+		ok = read_ack(&c, envelope->ack);
+		break;
+	default:
+		break;
+	}
+	return ok ? envelope : NULL;
+}
+
+envelope_t *envelope_decode(struct arena *a, struct envelope_room *room,
+			    struct slice bytes, struct err *e)
+{
+	envelope_t *envelope = room ? read_envelope(room, bytes) : NULL;
+
+	if (!envelope)
+		envelope = protobuf_unpack(
+			a, &executor__mcp__v1__envelope__descriptor, bytes, e);
+	if (!envelope || !check_body(envelope, e))
+		return NULL;
+	return envelope;
+}
+
+void envelope_encode(struct buf *to, const envelope_t *envelope)
+{
+	protobuf_pack_framed(to, &envelope->base);
+}
 
 /* The fields of one message but for its payload: at most five tags and
  * varints. */

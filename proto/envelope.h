@@ -39,12 +39,27 @@ enum {
 /* A JSON-RPC message may be this large, by default. */
 #define ENVELOPE_MESSAGE_BYTES ((size_t)64 * 1024 * 1024)
 
-/* Decode one envelope into the arena.  Checks that there is a body, that ids
- * are 16 bytes (or empty: the session of a new conversation, and the daemon
- * instance of who read no manifest), that sequences are not 0, that a chunk is
- * not empty and lies inside its total.  NULL with ERR_PROTOCOL, or
- * ERR_TOO_LARGE, otherwise.  The limits of a welcome may be absent. */
-envelope_t *envelope_decode(struct arena *a, struct slice bytes, struct err *e);
+/* Where a message, a chunk or an acknowledgement is decoded to. */
+struct envelope_room {
+	envelope_t envelope;
+	union {
+		Executor__Mcp__V1__Message message;
+		Executor__Mcp__V1__Chunk chunk;
+		Executor__Mcp__V1__Ack ack;
+	};
+};
+
+/* Decode one envelope.  Most are messages, chunks and acknowledgements, written
+ * as ours are: those are read into *room, and their payload lies where it lay
+ * in bytes; everything else goes through protobuf-c into the arena, or all of
+ * it when room is NULL.  The fuzzer holds one against the other.  Checks that
+ * there is a body, that ids are 16 bytes (or empty: the session of a new
+ * conversation, and the daemon instance of who read no manifest), that
+ * sequences are not 0, that a chunk is not empty and lies inside its total.
+ * NULL with ERR_PROTOCOL, or ERR_TOO_LARGE, otherwise.  The limits of a welcome
+ * may be absent. */
+envelope_t *envelope_decode(struct arena *a, struct envelope_room *room,
+			    struct slice bytes, struct err *e);
 
 /* Append one envelope behind its gRPC prefix. */
 void envelope_encode(struct buf *to, const envelope_t *envelope);

@@ -140,9 +140,10 @@ static void hold(struct link *l, struct slice bytes)
 /* Decode and act.  False when nothing more may come up. */
 static bool take_bytes(struct link *l, struct slice bytes, bool may_hand_up)
 {
+	struct envelope_room room;
 	struct arena arena = {0};
 	struct err e;
-	envelope_t *envelope = envelope_decode(&arena, bytes, &e);
+	envelope_t *envelope = envelope_decode(&arena, &room, bytes, &e);
 
 	if (!envelope) {
 		break_off(l, &e);

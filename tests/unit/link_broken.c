@@ -214,7 +214,7 @@ static void an_acknowledgement_rides_on_the_next_message(void **state)
 			  GRPC_PREFIX_BYTES + (size_t)client.raw.data[4]);
 	struct slice body = {client.raw.data + GRPC_PREFIX_BYTES,
 			     client.raw.len - GRPC_PREFIX_BYTES};
-	envelope_t *envelope = envelope_decode(&arena, body, &err);
+	envelope_t *envelope = envelope_decode(&arena, NULL, body, &err);
 	assert_non_null(envelope);
 	assert_int_equal(envelope->body_case,
 			 EXECUTOR__MCP__V1__ENVELOPE__BODY_MESSAGE);

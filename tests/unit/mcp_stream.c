@@ -244,7 +244,7 @@ static envelope_t *take(struct world *w)
 	w->taken_bytes += GRPC_PREFIX_BYTES + len;
 	arena_reset(&w->arena);
 	envelope_t *envelope = envelope_decode(
-		&w->arena,
+		&w->arena, NULL,
 		(struct slice){(const char *)at + GRPC_PREFIX_BYTES, len}, &e);
 	assert_non_null(envelope);
 	return envelope;
