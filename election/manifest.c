@@ -1,7 +1,9 @@
 #include "election/manifest.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -277,14 +279,18 @@ size_t manifest_print(const struct manifest *m, char *to, size_t cap)
 
 bool manifest_read(int dir_fd, struct manifest *m)
 {
-	char text[MANIFEST_LIMIT_BYTES];
 	size_t len;
 	int run = file_open_dir(dir_fd, "run");
 
 	if (run < 0)
 		return false;
-	bool ok = file_read(run, "manifest", text, sizeof(text), &len) &&
-		  manifest_parse(text, len, m);
+	/* Not on the stack, whose every page would be touched, and kept. */
+	char *text = malloc(MANIFEST_LIMIT_BYTES);
+	assert(text);
+	bool ok =
+		file_read(run, "manifest", text, MANIFEST_LIMIT_BYTES, &len) &&
+		manifest_parse(text, len, m);
+	free(text);
 	close(run);
 	return ok;
 }
