@@ -35,8 +35,9 @@ void axis_memory(const struct effort *e);
 void axis_sessions(const struct effort *e);
 void axis_rest(const struct effort *e);
 
-/* The peer of that name, whose packages are in dir, one folder each; left out
- * where they are not.  False: there is no such peer. */
+/* The peer of that name, or each of them for "all"; their packages are in dir,
+ * one folder each, and they are left out where they are not.  False: there is
+ * no such peer. */
 bool axis_peers(const char *dir, const char *name);
 
 #endif

@@ -27,7 +27,9 @@ struct talker {
 struct question {
 	const char *name;
 	void (*say)(struct talker *t);
-	void (*check)(struct talker *t, uint64_t id);
+	/* Is that the answer to the question of that id?  If not, the run
+	 * ends. */
+	void (*judge)(const struct jsonrpc *m, uint64_t id);
 };
 
 extern const struct question question_ping;
@@ -45,5 +47,11 @@ void talker_one_by_one(struct talker *t, const struct question *q, unsigned n,
 		       bool counts);
 /* n questions, 32 of them open at a time; answers come in order. */
 void talker_at_depth(struct talker *t, const struct question *q, unsigned n);
+/* The same, but answers may overtake each other. */
+void talker_overtaking(struct talker *t, const struct question *q, unsigned n);
+
+/* The result of echo for the question of that id; m is shown if it is not. */
+void talker_judge_text(const struct jsonrpc *m, struct slice result,
+		       uint64_t id);
 
 #endif
