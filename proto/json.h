@@ -63,7 +63,21 @@ bool json_next_member(struct slice object, size_t *at, struct json_member *m);
 bool json_next_element(struct slice array, size_t *at, struct slice *value);
 
 /* Is this the key, once its escapes are resolved? */
-bool json_key_is(struct slice key, const char *name);
+bool json_key_equals(struct slice key, struct slice name);
+
+/* The same.  Here, because messages are told apart by one after the other of
+ * these, and a length or a byte decides nearly all of them: escapes only make
+ * a text longer. */
+static inline bool json_key_is(struct slice key, const char *name)
+{
+	struct slice want = slice_of(name);
+
+	if (key.len < want.len)
+		return false;
+	if (want.len > 0 && key.ptr[0] != want.ptr[0] && key.ptr[0] != '\\')
+		return false;
+	return json_key_equals(key, want);
+}
 
 /* Which of the n names it is; n for none of them. */
 unsigned json_key_among(struct slice key, const char *const names[],
@@ -84,7 +98,11 @@ struct slice json_path(struct slice object, ...) __attribute__((sentinel));
 void json_unquote(struct buf *to, struct slice string);
 
 /* Is value a string that reads text? */
-bool json_string_is(struct slice value, const char *text);
+static inline bool json_string_is(struct slice value, const char *text)
+{
+	return json_kind(value) == JSON_STRING && value.len >= 2 &&
+	       json_key_is((struct slice){value.ptr + 1, value.len - 2}, text);
+}
 
 /* Append text as a string value, quotes and all.  A byte that is not UTF-8
  * becomes U+FFFD: what we write is always valid. */

@@ -127,14 +127,13 @@ static bool resolved_is(struct slice raw, struct slice name)
 	return at == name.len;
 }
 
-bool json_key_is(struct slice key, const char *name)
+bool json_key_equals(struct slice key, struct slice name)
 {
-	struct slice want = slice_of(name);
-
 	/* Escapes only make a text longer. */
-	if (key.len <= want.len)
-		return slice_equal(key, want) && !memchr(name, '\\', want.len);
-	return memchr(key.ptr, '\\', key.len) && resolved_is(key, want);
+	if (key.len <= name.len)
+		return slice_equal(key, name) &&
+		       !memchr(name.ptr, '\\', name.len);
+	return resolved_is(key, name);
 }
 
 unsigned json_key_among(struct slice key, const char *const names[], unsigned n)
@@ -144,12 +143,6 @@ unsigned json_key_among(struct slice key, const char *const names[], unsigned n)
 	while (i < n && !json_key_is(key, names[i]))
 		i++;
 	return i;
-}
-
-bool json_string_is(struct slice value, const char *text)
-{
-	return json_kind(value) == JSON_STRING && value.len >= 2 &&
-	       json_key_is(inside(value), text);
 }
 
 void json_unquote(struct buf *to, struct slice string)

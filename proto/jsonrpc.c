@@ -175,8 +175,7 @@ static bool judge(const struct found *f, struct jsonrpc *m, struct err *e)
 				       "the member \"%s\" occurs twice",
 				       names[i]);
 	/* JSON-RPC 2.0, section 4: MUST be exactly "2.0". */
-	if (!slice_is(f->value[VERSION], "\"2.0\"") &&
-	    !json_string_is(f->value[VERSION], "2.0"))
+	if (!json_string_is(f->value[VERSION], "2.0"))
 		return err_set(e, ERR_INVALID_REQUEST,
 			       "the member \"jsonrpc\" is not \"2.0\"");
 	return f->value[METHOD].len > 0 ? judge_call(f, m, e)
@@ -209,11 +208,6 @@ bool jsonrpc_is_batch(struct slice text)
 
 	json_scan_space(&s);
 	return json_scan_byte(&s, '[');
-}
-
-bool jsonrpc_method_is(const struct jsonrpc *m, const char *method)
-{
-	return json_string_is(m->method, method);
 }
 
 static void append_head(struct buf *to, struct slice id)

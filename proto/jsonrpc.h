@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "proto/err.h"
+#include "proto/json.h"
 #include "proto/slice.h"
 
 struct buf;
@@ -47,7 +48,11 @@ bool jsonrpc_slice(struct slice text, struct jsonrpc *m, struct err *e);
 /* Is text, valid or not, an array by its first byte: a batch? */
 bool jsonrpc_is_batch(struct slice text);
 
-bool jsonrpc_method_is(const struct jsonrpc *m, const char *method);
+static inline bool jsonrpc_method_is(const struct jsonrpc *m,
+				     const char *method)
+{
+	return json_string_is(m->method, method);
+}
 
 /* Append an error response.  id empty means null.  The text is quoted;
  * data.reason is the reason's name, and extra (raw members such as
