@@ -144,6 +144,19 @@ const char *const migrations[] = {
 	"INSERT INTO audit SELECT * FROM old_audit ORDER BY id;"
 	"DROP TABLE old_audit;"
 	"PRAGMA user_version = 7;",
+
+	/* Of the audit log, what is added in one turn is one row. */
+	"ALTER TABLE audit RENAME TO old_audit;"
+	"CREATE TABLE audit ("
+	"  id INTEGER PRIMARY KEY,"    /* the number of the last in rows */
+	"  ended_ms INTEGER NOT NULL," /* the same one's */
+	"  rows TEXT NOT NULL"	       /* audit.c */
+	") STRICT;"
+	"INSERT INTO audit SELECT id, ended_ms, json_array(json_array("
+	"  ended_ms, duration_us, client, source, method, CAST(name AS TEXT),"
+	"  request_bytes, answer_bytes, outcome)) FROM old_audit ORDER BY id;"
+	"DROP TABLE old_audit;"
+	"PRAGMA user_version = 8;",
 };
 
 const int migrations_count = (int)(sizeof(migrations) / sizeof(migrations[0]));

@@ -53,6 +53,8 @@ struct store {
 	bool durable;	    /* synchronous is FULL, not NORMAL */
 	int logged;	    /* transactions since the last checkpoint */
 	int64_t next_place; /* of the journal; 0: not known yet */
+	int64_t audited;    /* rows of the audit log; 0: not known yet */
+	struct addition *auditing; /* that is queued and has room, or NULL */
 	struct forgetting *forgetting; /* the last that is queued, or NULL */
 	struct secrets secrets;
 };
