@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { assert, bin, bounded, Hub, same, scenarios, until } from './harness.mjs';
+import { assert, bin, bounded, Hub, pause, same, scenarios, until } from './harness.mjs';
 
 export const executord = path.join(bin, 'executord');
 const fake = path.join(bin, '..', 'tests', 'fake_source');
@@ -92,8 +92,15 @@ export async function inject(pid, ...expressions) {
 	};
 }
 
-// Is it held up by the injector, within a system call?
-export const isHeldUp = pid => /\) t /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+// Is it held up by the injector, within a system call?  Not only for the moment
+// in which the injector attaches to it.
+export async function isHeldUp(pid) {
+	const held = () => /\) t /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+	if (!held())
+		return false;
+	await pause(100);
+	return held();
+}
 
 // Who holds flock() on owner.lock: a pid, or 0.
 export function owner(hub) {
@@ -166,5 +173,5 @@ export async function rows(table) {
 	await scenarios(run);
 }
 
-export { assert, bin, bounded, fs, Hub, path, same, until };
-export { pause, alive } from './harness.mjs';
+export { assert, bin, bounded, fs, Hub, path, pause, same, until };
+export { alive } from './harness.mjs';
