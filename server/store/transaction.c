@@ -60,9 +60,8 @@ static bool check_file(struct store *s, struct err *e)
 		s->path);
 }
 
-/* SQLite's number for what is in the database as it sees it: "The data version
- * changes whenever any change occurs to the corresponding database file", ours
- * or another's (sqlite3.h, SQLITE_FCNTL_DATA_VERSION).  0: it has none. */
+/* SQLite's number for the contents: it is another one after each change, ours
+ * or another's (SQLITE_FCNTL_DATA_VERSION).  0: it has none. */
 static unsigned data_version(struct store *s)
 {
 	unsigned version = 0;
