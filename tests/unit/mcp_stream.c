@@ -19,7 +19,7 @@
 
 #define SESSION "/executor.mcp.v1.McpService/Session"
 
-enum { HELLO_MS = 20, LARGE_BYTES = 3 * 1024 * 1024 };
+enum { HELLO_MS = 5000, IMPATIENT_MS = 20, LARGE_BYTES = 3 * 1024 * 1024 };
 
 static unsigned char instance[] = "daemon-instance!";
 static unsigned char adapter[] = "adapter-instance";
@@ -152,14 +152,14 @@ struct world {
 	size_t taken_bytes; /* of rpc.body */
 };
 
-static int begin(void **state)
+static int begin_with(void **state, unsigned hello_ms)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct mcp_options options = {
 		.epoch = 7,
 		.message_bytes = ENVELOPE_MESSAGE_BYTES,
 		.session_bytes = 1000000,
-		.hello_ms = HELLO_MS,
+		.hello_ms = hello_ms,
 	};
 	const struct h2_limits limits = h2_limits_local();
 	int fds[2];
@@ -177,6 +177,16 @@ static int begin(void **state)
 	rpc_connect(&w->client, w->loop, fds[1]);
 	*state = w;
 	return 0;
+}
+
+static int begin(void **state)
+{
+	return begin_with(state, HELLO_MS);
+}
+
+static int begin_impatient(void **state)
+{
+	return begin_with(state, IMPATIENT_MS);
 }
 
 static int end(void **state)
@@ -254,7 +264,7 @@ static envelope_t *wait_envelope(struct world *w)
 {
 	envelope_t *envelope = take(w);
 
-	for (int i = 0; i < RPC_TURNS && !envelope; i++) {
+	for (int i = 0; i < RPC_TURNS && !envelope && !w->rpc.closed; i++) {
 		rpc_turn(&w->client);
 		envelope = take(w);
 	}
@@ -640,7 +650,9 @@ int main(void)
 		world_test(a_hello_is_welcomed_at_once),
 		world_test(a_hello_for_somebody_else_is_refused),
 		world_test(a_hello_need_not_know_whom_it_meets),
-		world_test(silence_instead_of_a_hello_is_dropped),
+		cmocka_unit_test_setup_teardown(
+			silence_instead_of_a_hello_is_dropped, begin_impatient,
+			end),
 		world_test(something_else_than_a_hello_is_refused),
 		world_test(a_draining_daemon_takes_no_session),
 		world_test(an_overloaded_daemon_takes_no_session),
