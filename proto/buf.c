@@ -36,12 +36,11 @@ static void release(char *base, size_t cap)
 		free(base);
 }
 
-char *buf_reserve(struct buf *b, size_t len)
+/* Apart from buf_reserve(), which is small enough to be inlined without it. */
+static char *make_room(struct buf *b, size_t len)
 {
 	assert(len <= SIZE_MAX / 4 && b->len <= SIZE_MAX / 4);
 	assert(b->data || b->len == 0);
-	if (b->data && b->cap - b->head - b->len >= len)
-		return b->data + b->len;
 	char *base = b->data ? b->data - b->head : NULL;
 	/* Sliding costs a copy of len bytes at most once per half buffer. */
 	if (base && b->cap - b->len >= len && b->head >= b->cap / 2) {
@@ -68,6 +67,13 @@ char *buf_reserve(struct buf *b, size_t len)
 	b->head = 0;
 	b->data = base;
 	return b->data + b->len;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+	if (b->data && b->cap - b->head - b->len >= len)
+		return b->data + b->len;
+	return make_room(b, len);
 }
 
 void buf_added(struct buf *b, size_t len)
