@@ -1,4 +1,5 @@
-/* Rows of the journal: the store's, and a bare loop's with the same pragmas. */
+/* Rows of the journal, and of the audit log with them: the store's, and a bare
+ * loop's with the same pragmas. */
 #include <ev.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -9,9 +10,10 @@
 #include "proto/err.h"
 #include "proto/message.h"
 #include "report.h"
+#include "server/store/audit.h"
 #include "server/store/journal.h"
 
-enum { ROWS_AT_ONCE = 32, RESULT_BYTES = 200 };
+enum { ROWS_AT_ONCE = 32, RESULT_BYTES = 200, AUDIT_MOST = 10000 };
 
 static const unsigned char adapter[STORED_KEY_BYTES] = {1};
 
@@ -23,6 +25,8 @@ struct ours {
 	struct message *result;
 	uint64_t next;
 	unsigned done;
+	unsigned rows; /* of the audit log, that were read */
+	bool audited;
 };
 
 static void on_done(void *owner, const struct err *why)
@@ -36,6 +40,42 @@ static void turn(struct ours *o, unsigned wanted)
 {
 	while (o->done < wanted)
 		ev_run(o->loop, EVRUN_ONCE);
+}
+
+static void add_audit(struct ours *o)
+{
+	const struct stored_audit row = {
+		.ended_ms = 1,
+		.duration_us = 100,
+		.client = "bench",
+		.source = "echo",
+		.method = slice_of("tools/call"),
+		.name = slice_of("echo"),
+		.request_bytes = 100,
+		.answer_bytes = RESULT_BYTES,
+		.outcome = "ok",
+	};
+
+	store_audit_add(o->store, &row, AUDIT_MOST);
+}
+
+static void on_audit_row(void *owner, const struct stored_audit *row)
+{
+	if (!slice_is(row->name, "echo"))
+		lab_fail("an audit row reads %.*s", (int)row->name.len,
+			 row->name.ptr);
+	((struct ours *)owner)->rows++;
+}
+
+/* Nobody is told when an audit row was written. */
+static void check_audit(struct ours *o)
+{
+	o->done = 0;
+	store_audit_read(o->store, ROWS_AT_ONCE, on_audit_row, on_done, o);
+	turn(o, 1);
+	if (o->rows != ROWS_AT_ONCE)
+		lab_fail("%u audit rows of %d are there", o->rows,
+			 ROWS_AT_ONCE);
 }
 
 /* A turn that accepts n, one that finishes them, and settles them with the
@@ -59,6 +99,8 @@ static void run_ours(struct ours *o, unsigned n)
 	turn(o, n);
 	for (unsigned i = 0; i < n; i++)
 		store_call_finish(o->store, places[i], o->result, on_done, o);
+	for (unsigned i = 0; o->audited && i < n; i++)
+		add_audit(o);
 	turn(o, 2 * n);
 	store_calls_forget(o->store, places, n, NULL, NULL);
 	o->next += n;
@@ -68,8 +110,9 @@ static void run_ours(struct ours *o, unsigned n)
 
 struct bare {
 	sqlite3 *db;
-	sqlite3_stmt *begin, *commit, *accept, *finish;
+	sqlite3_stmt *begin, *commit, *accept, *finish, *audit;
 	uint64_t next;
+	bool audited;
 };
 
 static sqlite3_stmt *prepare(struct bare *b, const char *sql)
@@ -101,7 +144,13 @@ static void open_bare(struct bare *b, const char *path)
 		" adapter BLOB NOT NULL, sequence INTEGER NOT NULL,"
 		" state INTEGER NOT NULL, hash INTEGER NOT NULL,"
 		" accepted_ms INTEGER NOT NULL, name TEXT NOT NULL,"
-		" size INTEGER NOT NULL, result BLOB) STRICT";
+		" size INTEGER NOT NULL, result BLOB) STRICT;"
+		"CREATE TABLE audit (id INTEGER PRIMARY KEY,"
+		" ended_ms INTEGER NOT NULL, duration_us INTEGER NOT NULL,"
+		" client TEXT NOT NULL, source TEXT NOT NULL,"
+		" method TEXT NOT NULL, name BLOB NOT NULL,"
+		" request_bytes INTEGER NOT NULL,"
+		" answer_bytes INTEGER NOT NULL, outcome TEXT NOT NULL) STRICT";
 
 	if (sqlite3_open(path, &b->db) != SQLITE_OK ||
 	    sqlite3_exec(b->db, script, NULL, NULL, NULL) != SQLITE_OK)
@@ -112,6 +161,9 @@ static void open_bare(struct bare *b, const char *path)
 			       " '\"echo__echo\"', 0, NULL)");
 	b->finish = prepare(b, "UPDATE call SET state = 2, size = 200,"
 			       " result = ? WHERE place = ?");
+	b->audit = prepare(b, "INSERT INTO audit VALUES (NULL, 1, 100, 'bench',"
+			      " 'echo', 'tools/call', x'6563686f', 100, 200,"
+			      " 'ok')");
 }
 
 static void close_bare(struct bare *b)
@@ -120,6 +172,7 @@ static void close_bare(struct bare *b)
 	sqlite3_finalize(b->commit);
 	sqlite3_finalize(b->accept);
 	sqlite3_finalize(b->finish);
+	sqlite3_finalize(b->audit);
 	sqlite3_close(b->db);
 }
 
@@ -143,6 +196,8 @@ static void run_bare(struct bare *b, unsigned n)
 				  SQLITE_STATIC);
 		sqlite3_bind_int64(b->finish, 2, 1 + i);
 		step(b, b->finish);
+		if (b->audited)
+			step(b, b->audit);
 	}
 	step(b, b->commit);
 	b->next += n;
@@ -199,6 +254,10 @@ void axis_journal(const struct effort *e)
 	open_bare(&b, lab_path("bare.db"));
 	measure(&o, &b, e, 1, "calls written down, one by one");
 	measure(&o, &b, e, ROWS_AT_ONCE, "calls written down, 32 at a time");
+	o.audited = b.audited = true;
+	measure(&o, &b, e, 1, "with their audit rows, one by one");
+	measure(&o, &b, e, ROWS_AT_ONCE, "with their audit rows, 32 at a time");
+	check_audit(&o);
 	close_bare(&b);
 	store_close(o.store);
 	message_unref(o.result);
