@@ -148,6 +148,11 @@ static pid_t flock_pid(char *line, const struct stat *st)
 	return pid > 0 ? (pid_t)pid : 0;
 }
 
+int plat_process_fd(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 pid_t plat_lock_holder(int dir_fd, const char *name)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -326,6 +331,12 @@ bool plat_process(pid_t pid, uint64_t *start_ticks, bool *stopped)
 void plat_close_from(int first)
 {
 	close_one_by_one(first);
+}
+
+int plat_process_fd(pid_t pid)
+{
+	(void)pid;
+	return -1;
 }
 
 /* The kernel does not say. */

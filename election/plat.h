@@ -31,6 +31,10 @@ bool plat_process(pid_t pid, uint64_t *start_ticks, bool *stopped);
  * or when nobody can tell.  Takes no lock, not even for a moment. */
 pid_t plat_lock_holder(int dir_fd, const char *name);
 
+/* A descriptor, of the caller, that is readable once this process has ended;
+ * -1 where there is no such process, or the system has no such thing. */
+int plat_process_fd(pid_t pid);
+
 /* Fill with random bytes, 256 at most. */
 void plat_random(void *to, size_t len);
 

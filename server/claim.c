@@ -1,10 +1,11 @@
 #include "server/claim.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "election/owner.h"
@@ -20,7 +21,7 @@
 #include "server/face/port.h"
 #include "server/hub.h"
 
-enum { PAUSE_NS = 5 * 1000 * 1000 };
+enum { LOOK_MS = 5 };
 
 /* Who is it, for a person who started a second one. */
 static void say_lost(const char *data_dir, bool listen)
@@ -66,17 +67,17 @@ static bool bind_port(const struct config *c, const char *data_dir,
 	return *port && token_usable(data_dir, e);
 }
 
-/* Does somebody own it who may have the port, too? */
-static bool is_owned(const char *data_dir)
+/* Who owns it; 0 when nobody does, or nobody can tell. */
+static pid_t owner_pid(const char *data_dir)
 {
 	struct election_error why;
 	int dir_fd = datadir_open(data_dir, false, &why);
 
 	if (dir_fd < 0)
-		return false;
+		return 0;
 	pid_t holder = plat_lock_holder(dir_fd, "owner.lock");
 	close(dir_fd);
-	return holder != 0;
+	return holder;
 }
 
 static enum owner_outcome take_now(const struct config *c, struct owner **o,
@@ -87,7 +88,7 @@ static enum owner_outcome take_now(const struct config *c, struct owner **o,
 	int64_t wait_ms;
 
 	if (!bind_port(c, data_dir, port, e))
-		return is_owned(data_dir) ? OWNER_LOST : OWNER_FAILED;
+		return owner_pid(data_dir) != 0 ? OWNER_LOST : OWNER_FAILED;
 	enum owner_outcome outcome =
 		owner_take(o, data_dir, c->ready_fd, &wait_ms, &why);
 	if (outcome != OWNER_WON)
@@ -95,27 +96,47 @@ static enum owner_outcome take_now(const struct config *c, struct owner **o,
 	return outcome;
 }
 
-/* Try until the owner has ended, or time has.  Often: a daemon that drains
- * has clients who want a successor, too.  A lock that comes free is no event
- * that can be waited for together with a time; there is no loop yet, nobody is
- * served, and only who runs a daemon by hand with --wait comes here twice. */
+/* Wait until the owner has ended, so long at the most.  A look now and then
+ * must do where nobody can say who that is, and for *ended, which is gone and
+ * whose lock is not: a child of it has not come to its exec yet. */
+static void wait_for_owner(const char *data_dir, pid_t *ended, int64_t left_ms)
+{
+	pid_t pid = owner_pid(data_dir);
+	struct pollfd gone = {.fd = -1, .events = POLLIN};
+
+	if (pid != 0 && pid != *ended)
+		gone.fd = plat_process_fd(pid);
+	/* The pid may have become somebody else's before it was opened. */
+	if (gone.fd >= 0 && owner_pid(data_dir) != pid) {
+		close(gone.fd);
+		gone.fd = -1;
+	}
+	if (gone.fd < 0 && left_ms > LOOK_MS)
+		left_ms = LOOK_MS;
+	if (poll(&gone, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms) == 1)
+		*ended = pid;
+	if (gone.fd >= 0)
+		close(gone.fd);
+}
+
+/* Try until the owner has ended, or time has. */
 static enum owner_outcome take(const struct config *c, struct owner **o,
 			       const char *data_dir, struct port **port,
 			       struct err *e)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	int64_t end = clock_now_ms() + c->wait_ms;
+	pid_t ended = 0;
 
 	for (;;) {
 		enum owner_outcome outcome = take_now(c, o, data_dir, port, e);
 
+		int64_t left_ms = end - clock_now_ms();
 		/* A starter is told once, and does not wait. */
-		if (outcome != OWNER_LOST || c->ready_fd >= 0 ||
-		    clock_now_ms() >= end)
+		if (outcome != OWNER_LOST || c->ready_fd >= 0 || left_ms <= 0)
 			return outcome;
 		port_free(*port);
 		*port = NULL;
-		nanosleep(&pause, NULL);
+		wait_for_owner(data_dir, &ended, left_ms);
 	}
 }
 

@@ -4,10 +4,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "adapter/attach.h"
+#include "election/plat.h"
 #include "executor/admin/v1/admin.pb-c.h"
 #include "proto/clock.h"
 #include "proto/envelope.h"
@@ -439,28 +439,16 @@ int64_t rpc_pid(const struct rpc *r)
 	return r->manifest.pid;
 }
 
-/* A descriptor that is readable once the process has ended, or -1 where the
- * system has none; then the end of the connection must do. */
-static int open_process(pid_t pid)
-{
-#ifdef SYS_pidfd_open
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-#else
-	(void)pid;
-	return -1;
-#endif
-}
-
 bool rpc_wait_gone(struct rpc *r)
 {
 	int64_t end = clock_now_ms() + r->timeout_ms;
 
 	/* Before the connection is given up: as long as it stands, the pid is
 	 * that of the daemon and of nobody else. */
-	int fd = open_process((pid_t)r->manifest.pid);
+	int fd = plat_process_fd((pid_t)r->manifest.pid);
 	while (r->h2 && clock_now_ms() < end)
 		run_loop(r);
-	if (fd < 0)
+	if (fd < 0) /* the end of the connection must do */
 		return r->h2 == NULL;
 	int64_t left = end - clock_now_ms();
 	struct pollfd gone = {.fd = fd, .events = POLLIN};
