@@ -11,24 +11,13 @@
 #include "proto/err.h"
 #include "proto/grpc.h"
 #include "proto/mem.h"
+#include "tests/support/unframed.h"
 
 static char sixteen[] = "0123456789abcdef";
 
 static ProtobufCBinaryData id(void)
 {
 	return protobuf_bytes((struct slice){sixteen, ENVELOPE_ID_BYTES});
-}
-
-/* The envelope in b, behind the prefix that must be right. */
-static struct slice unframed(const struct buf *b)
-{
-	unsigned char prefix[GRPC_PREFIX_BYTES];
-
-	assert_true(b->len >= sizeof(prefix));
-	grpc_prefix(prefix, (uint32_t)(b->len - sizeof(prefix)));
-	assert_memory_equal(b->data, prefix, sizeof(prefix));
-	return (struct slice){b->data + sizeof(prefix),
-			      b->len - sizeof(prefix)};
 }
 
 static void what_is_encoded_stands_behind_what_was_there(void **state)

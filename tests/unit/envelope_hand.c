@@ -12,6 +12,7 @@
 #include "proto/err.h"
 #include "proto/grpc.h"
 #include "proto/mem.h"
+#include "tests/support/unframed.h"
 
 static char sixteen[] = "0123456789abcdef";
 
@@ -23,18 +24,6 @@ static const uint64_t numbers[] = {
 };
 
 enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
-
-/* The envelope in b, behind the prefix that must be right. */
-static struct slice unframed(const struct buf *b)
-{
-	unsigned char prefix[GRPC_PREFIX_BYTES];
-
-	assert_true(b->len >= sizeof(prefix));
-	grpc_prefix(prefix, (uint32_t)(b->len - sizeof(prefix)));
-	assert_memory_equal(b->data, prefix, sizeof(prefix));
-	return (struct slice){b->data + sizeof(prefix),
-			      b->len - sizeof(prefix)};
-}
 
 static void assert_same(struct buf *ours, struct buf *theirs)
 {
