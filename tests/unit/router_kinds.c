@@ -133,7 +133,7 @@ static void a_uri_in_no_list_has_an_owner_by_the_rules(void **state)
 	hub_add(h, "a", "rich");
 	/* The only one that has resources. */
 	assert_holds(ASK(h, &h->a, "resources/read", "{\"uri\":\"x://1\"}"),
-		     "\"uri\":\"x://1\"");
+		     "\"contents\":[{\"uri\":\"x://1\"");
 	hub_add(h, "b", "poor");
 	hub_await_listed(h);
 	assert_holds(ASK(h, &h->a, "resources/read", "{\"uri\":\"x://1\"}"),
@@ -141,16 +141,16 @@ static void a_uri_in_no_list_has_an_owner_by_the_rules(void **state)
 	/* By a template that only one has. */
 	assert_holds(
 		ASK(h, &h->a, "resources/read", "{\"uri\":\"fake://item/7\"}"),
-		"\"uri\":\"fake://item/7\"");
+		"\"contents\":[{\"uri\":\"fake://item/7\"");
 	/* By whoever handed it out. */
 	ASK(h, &h->a, "tools/call",
 	    "{\"name\":\"b__link\",\"arguments\":{\"uri\":\"x://1\"}}");
 	assert_holds(ASK(h, &h->a, "resources/read", "{\"uri\":\"x://1\"}"),
-		     "\"uri\":\"x://1\"");
+		     "\"contents\":[{\"uri\":\"x://1\"");
 	ASK(h, &h->a, "prompts/get", "{\"name\":\"a__greet\"}");
 	assert_holds(ASK(h, &h->a, "resources/read",
 			 "{\"uri\":\"fake-embedded://1\"}"),
-		     "\"uri\":\"fake-embedded://1\"");
+		     "\"contents\":[{\"uri\":\"fake-embedded://1\"");
 	hub_end(h);
 }
 
